@@ -1,0 +1,290 @@
+"""The supervisor: starts processes, and leaves none of them behind, whatever happens to itself.
+
+Three nets, one below the other: leaving the `with` block stops everything, after Ctrl-C, SIGTERM and errors
+too; a guard process does the same when the supervisor is killed; and the next start clears what is left when
+both were killed (a record on disk says what was started, and a process is known by more than its number).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from trialsite.services.identity import Identity, birth
+from trialsite.services.layout import CHECKOUT, Layout
+from trialsite.services.waiting import wait_until
+
+STOPPING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LONGEST_CLEARING = 120.0  # seconds that the guard of a killed supervisor may need
+LOG_LIMIT = 5_000_000  # bytes; a longer log is put aside at the next start
+
+
+class SiteBusyError(RuntimeError):
+    """Another supervisor works in this var/."""
+
+
+class ProcessDiedError(RuntimeError):
+    """A process ended that should have gone on; the message holds the end of its log."""
+
+
+class StopAskedError(KeyboardInterrupt):
+    """Somebody pressed Ctrl-C or sent a signal: unwind, and stop everything on the way."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A process as the record on disk knows it; `born` tells it from others with its number."""
+
+    name: str
+    pid: int
+    born: str
+    stop_signal: int
+    grace: float
+
+
+def stop_recorded(record: Path) -> list[str]:
+    """Stop what the record names, last started first, and empty the record; the names of those still living."""
+    stopped = []
+    for entry in reversed(read_record(record)):
+        if birth(entry.pid) == entry.born:
+            stopped.append(entry.name)
+            stop_group(entry)
+    record.unlink(missing_ok=True)
+    return stopped
+
+
+def read_record(record: Path) -> list[Started]:
+    """The processes of a record; none when there is no record."""
+    try:
+        return [Started(**entry) for entry in json.loads(record.read_text())]
+    except FileNotFoundError:
+        return []
+
+
+def stop_group(entry: Started) -> None:
+    """Ask the leader of the group to stop, wait its grace, and kill whatever of the group is left."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(entry.pid, entry.stop_signal)
+        wait_until(lambda: birth(entry.pid) != entry.born, entry.grace)
+    kill_group(entry.pid)
+
+
+def kill_group(pid: int) -> None:
+    """Kill every member of the group that `pid` led."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+class Supervisor:
+    """Starts processes in groups of their own and stops all of them, and nothing else, when its block ends.
+
+    Entering raises SiteBusyError when another supervisor works in the same var/.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self._children: list[tuple[Started, subprocess.Popen[bytes]]] = []
+        self._lock: IO[str] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._handlers: dict[int, object] = {}
+        self._starting = False
+        self._asked: int | None = None
+
+    def __enter__(self) -> Supervisor:
+        self.layout.logs.mkdir(parents=True, exist_ok=True)
+        self._take_lock()
+        stop_recorded(self.layout.running)
+        self._watch_signals()
+        self._start_guard()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in self._handlers:
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C does not stop the stopping
+        while self._children:
+            entry, process = self._children.pop()
+            stop_child(entry, process)
+        self._write_record()
+        if self._guard and self._guard.stdin:
+            self._guard.stdin.close()
+            self._guard.wait()
+        if self._lock:
+            self._lock.close()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        cwd: Path = CHECKOUT,
+        log: bool = True,
+        stop_signal: int = signal.SIGTERM,
+        grace: float = 20.0,
+        identity: Identity | None = None,
+    ) -> subprocess.Popen[bytes]:
+        """Start `command` with exactly `environment`; what it prints goes to logs/NAME.log, or here without `log`."""
+        with self._undisturbed(), self._output(name) if log else contextlib.nullcontext() as output:
+            process = subprocess.Popen(  # noqa: S603 - the callers' own commands, no shell
+                list(command),
+                env=dict(environment),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL if log else None,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                umask=0o077,
+                **(identity or {}),
+            )
+            entry = Started(name, process.pid, birth(process.pid) or "", int(stop_signal), grace)
+            self._children.append((entry, process))
+            self._write_record()
+        return process
+
+    def wait_for_death(self, seconds: float | None = None) -> str | None:
+        """Wait until one of the children ends; its name, or None after `seconds`."""
+        found: list[str] = []
+
+        def somebody_died() -> bool:
+            found.extend(entry.name for entry, process in self._children if has_ended(process))
+            return bool(found)
+
+        wait_until(somebody_died, float("inf") if seconds is None else seconds)
+        return found[0] if found else None
+
+    def stop(self, name: str) -> None:
+        """Stop the child of that name."""
+        for position, (entry, process) in enumerate(self._children):
+            if entry.name == name:
+                stop_child(entry, process)
+                del self._children[position]
+                self._write_record()
+                return
+
+    def tail(self, name: str, lines: int = 15) -> str:
+        """The end of the log of a process."""
+        with contextlib.suppress(FileNotFoundError):
+            text = (self.layout.logs / f"{name}.log").read_text(errors="replace")
+            return "\n".join(text.splitlines()[-lines:])
+        return ""
+
+    def _take_lock(self) -> None:
+        """Hold the lock file of var/. The guard holds it too, so that after our death it can finish in peace."""
+        file = self.layout.lock.open("a+")
+        if not wait_until(lambda: _locked(file) or _lives(_holder(file)), LONGEST_CLEARING) or not _locked(
+            file
+        ):
+            holder = _holder(file)
+            file.close()
+            raise SiteBusyError(
+                f"Process {holder[0]} already runs the servers of {self.layout.var}. Use them as they are, stop "
+                "that process (Ctrl-C, or `manage.py services stop`), or set TRIALSITE_VAR to another folder."
+            )
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n{birth(os.getpid())}\n")
+        file.flush()
+        self._lock = file
+
+    def _start_guard(self) -> None:
+        assert self._lock is not None  # noqa: S101 - for the type checker
+        self._guard = subprocess.Popen(  # noqa: S603 - our own module
+            [sys.executable, "-m", "trialsite.services.guard", str(self.layout.running)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=CHECKOUT,
+            start_new_session=True,
+            pass_fds=[self._lock.fileno()],
+        )
+
+    def _watch_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in STOPPING_SIGNALS:
+            self._handlers[number] = signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._starting:
+            self._asked = number
+        else:
+            raise StopAskedError(number)
+
+    @contextlib.contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        """Between the birth of a child and its entry in the record no signal is acted upon."""
+        self._starting = True
+        try:
+            yield
+        finally:
+            self._starting = False
+        if self._asked is not None:
+            raise StopAskedError(self._asked)
+
+    @contextlib.contextmanager
+    def _output(self, name: str) -> Iterator[IO[bytes]]:
+        path = self.layout.logs / f"{name}.log"
+        if path.exists() and path.stat().st_size > LOG_LIMIT:
+            path.replace(path.with_suffix(".old.log"))
+        with path.open("ab") as file:
+            yield file
+
+    def _write_record(self) -> None:
+        draft = self.layout.running.with_suffix(".new")
+        draft.write_text(json.dumps([asdict(entry) for entry, _ in self._children]))
+        draft.replace(self.layout.running)
+
+
+def holder_of(layout: Layout) -> int | None:
+    """The process that supervises this var/ now, if one does."""
+    if not layout.lock.exists():
+        return None
+    with layout.lock.open() as file:
+        holder = _holder(file)
+    return holder[0] if _lives(holder) else None
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _holder(file: IO[str]) -> tuple[int, str]:
+    file.seek(0)
+    lines = [*file.read().splitlines(), "", ""]
+    return int(lines[0] or 0), lines[1]
+
+
+def _lives(holder: tuple[int, str]) -> bool:
+    return holder[0] > 0 and birth(holder[0]) == holder[1]
+
+
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a child has ended; it stays unreaped, so that its number cannot become somebody else's."""
+    if process.returncode is not None:
+        return True
+    return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
+def stop_child(entry: Started, process: subprocess.Popen[bytes]) -> None:
+    """Stop a child and its group, then reap it."""
+    if process.returncode is None:
+        os.kill(process.pid, entry.stop_signal)
+        wait_until(lambda: has_ended(process), entry.grace)
+        kill_group(process.pid)
+        process.wait()
