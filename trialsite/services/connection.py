@@ -27,7 +27,7 @@ def database_url(role: str, database: str = DATABASE, layout: Layout | None = No
 
 
 def redis_url(role: str, layout: Layout | None = None) -> str:
-    """The URL by which `role` (a database role, or `beat`, or `keeper` who stops it) reaches the embedded Valkey.
+    """The URL by which `role` (a database role, `beat`, or `keeper`, who stops it) reaches Valkey.
 
     In the form of redis-py; Celery wants `broker_url` of it. Raises ValueError for an unknown role.
     """

@@ -36,7 +36,7 @@ def give_to_servers(path: Path) -> None:
 
 
 def birth(pid: int) -> str | None:
-    """What tells this process from all others that ever have its number; None when there is none (or a zombie)."""
+    """What tells a process from all others that ever have its number; None for a dead one, a zombie too."""
     stat = Path(f"/proc/{pid}/stat")
     if Path("/proc/self/stat").exists():
         try:
@@ -67,7 +67,6 @@ def command_line(pid: int) -> str:
 
 def _ps(pid: int, column: str) -> str:
     ps = shutil.which("ps") or "/bin/ps"
-    done = subprocess.run(
-        [ps, "-o", f"{column}=", "-p", str(pid)], capture_output=True, text=True, check=False
-    )  # noqa: S603
+    command = [ps, "-o", f"{column}=", "-p", str(pid)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
     return done.stdout.strip()

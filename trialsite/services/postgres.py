@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: made once, started from whatever a crash left, believed only after a connection."""
+"""The embedded PostgreSQL: made once, started from whatever a crash left, believed after a connection."""
 
 from __future__ import annotations
 
@@ -76,8 +76,8 @@ class Postgres:
             if "password authentication failed" not in str(refusal):
                 return False
             raise PostgresError(
-                f"The server in {self.data} was made with other passwords than {self.layout.credentials} holds. "
-                "Put the old file back, or start over with `make reset-demo`."
+                f"The server in {self.data} was made with other passwords than {self.layout.credentials} "
+                "holds. Put the old file back, or start over with `make reset-demo`."
             ) from refusal
 
     def prepare_roles(self) -> None:

@@ -54,7 +54,7 @@ class Started:
 
 
 def stop_recorded(record: Path) -> list[str]:
-    """Stop what the record names, last started first, and empty the record; the names of those still living."""
+    """Stop what the record names, last started first, and empty it; the names of those that still lived."""
     stopped = []
     for entry in reversed(read_record(record)):
         if birth(entry.pid) == entry.born:
@@ -136,7 +136,7 @@ class Supervisor:
         grace: float = 20.0,
         identity: Identity | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start `command` with exactly `environment`; what it prints goes to logs/NAME.log, or here without `log`."""
+        """Start `command` with exactly `environment`; it prints to logs/NAME.log, or without `log` here."""
         with self._undisturbed(), self._output(name) if log else contextlib.nullcontext() as output:
             process = subprocess.Popen(  # noqa: S603 - the callers' own commands, no shell
                 list(command),
@@ -182,7 +182,7 @@ class Supervisor:
         return ""
 
     def _take_lock(self) -> None:
-        """Hold the lock file of var/. The guard holds it too, so that after our death it can finish in peace."""
+        """Hold the lock file of var/. The guard holds it too, and after our death finishes in peace."""
         file = self.layout.lock.open("a+")
         if not wait_until(lambda: _locked(file) or _lives(_holder(file)), LONGEST_CLEARING) or not _locked(
             file
@@ -190,8 +190,8 @@ class Supervisor:
             holder = _holder(file)
             file.close()
             raise SiteBusyError(
-                f"Process {holder[0]} already runs the servers of {self.layout.var}. Use them as they are, stop "
-                "that process (Ctrl-C, or `manage.py services stop`), or set TRIALSITE_VAR to another folder."
+                f"Process {holder[0]} already runs the servers of {self.layout.var}. Use them as they are, "
+                "stop that process (Ctrl-C, `manage.py services stop`), or set TRIALSITE_VAR to another folder."
             )
         file.truncate(0)
         file.write(f"{os.getpid()}\n{birth(os.getpid())}\n")

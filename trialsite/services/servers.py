@@ -97,7 +97,7 @@ def embedded_servers(var: Path) -> Iterator[Layout]:
 
 @contextlib.contextmanager
 def throw_away_var(*, keep: bool = False) -> Iterator[Path]:
-    """A new var/ in the folder for temporary files, removed afterwards with its servers' data unless `keep`."""
+    """A new var/ among the temporary files, removed afterwards with its servers' data unless `keep`."""
     _sweep_throw_aways()
     var = Path(tempfile.mkdtemp(prefix=THROW_AWAY)).resolve()
     try:

@@ -83,7 +83,7 @@ class Valkey:
         except (redis.ConnectionError, redis.AuthenticationError):
             return False
 
-    def _connect(self) -> redis.Redis:
+    def _connect(self) -> redis.Redis[bytes]:
         return redis.Redis.from_url(redis_url("keeper", self.layout), socket_timeout=5)
 
     def _stop_leftover(self) -> None:
