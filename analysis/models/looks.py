@@ -1,0 +1,69 @@
+"""Analysis plans and interim looks. What a look found by arm is in the concealed schema, never here."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from studies.models import Record
+
+
+class Plan(Record):
+    """The analysis plan of a protocol version, as frozen for looks."""
+
+    study = models.ForeignKey("studies.Study", on_delete=models.PROTECT, related_name="plans")
+    protocol_version = models.ForeignKey("studies.ProtocolVersion", on_delete=models.PROTECT, related_name="plans")
+    version = models.CharField(max_length=20)
+    source = models.TextField(help_text="Canonical JSON")
+    sha256 = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="plan_version_once", fields=["study", "version"])]
+
+    def __str__(self) -> str:
+        return f"{self.study} plan {self.version}"
+
+
+class Look(Record):
+    """One interim or final look: a number is taken once, for one cut under one plan."""
+
+    class Status(models.TextChoices):
+        ORDERED = "ordered", "Ordered"
+        REPORTED = "reported", "Reported"
+        FAILED = "failed", "Failed"
+
+    study = models.ForeignKey("studies.Study", on_delete=models.PROTECT, related_name="looks")
+    number = models.PositiveSmallIntegerField()
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="looks")
+    cut = models.ForeignKey("analysis.DataCut", on_delete=models.PROTECT, related_name="looks")
+    planned = models.BooleanField(default=True)
+    unplanned_reason = models.TextField(blank=True)
+    status = models.CharField(max_length=8, choices=Status, default=Status.ORDERED)
+    closed_status = models.CharField(max_length=8, choices=Status, default=Status.ORDERED)
+    ordered_by = models.CharField(max_length=150)
+
+    class Meta:
+        ordering = ["study", "number"]
+        constraints = [
+            models.UniqueConstraint(name="look_number_is_taken_once", fields=["study", "number"]),
+            models.UniqueConstraint(name="one_look_per_cut", fields=["study", "cut"]),
+            models.CheckConstraint(
+                name="unplanned_look_has_a_reason",
+                condition=models.Q(planned=True, unplanned_reason="")
+                | (models.Q(planned=False) & ~models.Q(unplanned_reason="")),
+                violation_error_message="Say why this look was not planned; it spends alpha.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.study} look {self.number}"
+
+
+class OpenReport(models.Model):
+    """The open report of a look: pooled, computed from the blinded cut, the same bytes when arms are permuted."""
+
+    look = models.OneToOneField(Look, on_delete=models.PROTECT, related_name="open_report")
+    result = models.BinaryField(help_text="result.json, canonical bytes")
+    sha256 = models.CharField(max_length=64)
+    html = models.BinaryField()
+    pdf = models.BinaryField()
+    made_at = models.DateTimeField()

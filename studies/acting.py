@@ -1,0 +1,117 @@
+"""Who acts, why, and (in demonstrations only) when: what the audit triggers write beside every change.
+
+`acting` is entered once per request, command or task, and by every verb; the database reads the three
+transaction-local settings `trialsite.actor`, `trialsite.reason` and `trialsite.entered_at`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Actor(Protocol):
+    """Whoever can be named in the audit trail: a user of the open door or an account of the closed one."""
+
+    def get_username(self) -> str: ...
+
+
+A = TypeVar("A", bound=Actor)
+
+
+@dataclass(frozen=True, slots=True)
+class Acting:
+    username: str = ""
+    reason: str = ""
+    entered_at: datetime | None = None
+
+
+_acting: ContextVar[Acting] = ContextVar("acting", default=Acting())  # noqa: B039 - frozen
+
+_SET = (
+    "SELECT set_config('trialsite.actor', %s, true), set_config('trialsite.reason', %s, true),"
+    " set_config('trialsite.entered_at', %s, true)"
+)
+
+
+def current() -> Acting:
+    return _acting.get()
+
+
+def apply_to(database: BaseDatabaseWrapper) -> None:
+    """Tell the open transaction of this connection who acts. One round trip."""
+    now = current()
+    if not now.username:
+        return
+    entered_at = now.entered_at.isoformat() if now.entered_at else ""
+    with database.cursor() as cursor:
+        cursor.execute(_SET, [now.username, now.reason, entered_at])
+
+
+@contextmanager
+def acting(user: Actor, reason: str = "", *, entered_at: datetime | None = None) -> Iterator[None]:
+    """Act as `user` for `reason` until the block ends, in this and later transactions.
+
+    entered_at: the time of entry a simulation gives; the database honours it only in a demonstration.
+    """
+    before = _acting.get()
+    now = Acting(user.get_username(), reason or before.reason, entered_at or before.entered_at)
+    token = _acting.set(now)
+    try:
+        if connection.in_atomic_block and now != before:
+            apply_to(connection)
+        yield
+    finally:
+        _acting.reset(token)
+        if connection.in_atomic_block and not connection.needs_rollback and now != before:
+            _restore()
+
+
+def _restore() -> None:
+    now = current()
+    if now.username:
+        apply_to(connection)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(_SET, ["", "", ""])
+
+
+def verb(because: str) -> Callable[[Callable[Concatenate[A, P], R]], Callable[Concatenate[A, P], R]]:
+    """One thing people do: one transaction, the acting user first, everything else by keyword.
+
+    because: the reason written in the audit trail when the caller gives none (`reason=`); it says what
+    happened ("participant randomised"), for changes that follow from the act itself.
+    """
+
+    def decorate(function: Callable[Concatenate[A, P], R]) -> Callable[Concatenate[A, P], R]:
+        @wraps(function)
+        def run(user: A, *args: P.args, **kwargs: P.kwargs) -> R:
+            reason = str(kwargs.get("reason") or because)
+            # Acting first: the transaction then opens with its actor in one round trip.
+            with acting(user, reason), transaction.atomic():
+                return function(user, *args, **kwargs)
+
+        return run
+
+    return decorate
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that acts by itself (a scheduled job, an import): named in the audit trail like a person."""
+
+    name: str
+
+    def get_username(self) -> str:
+        return self.name

@@ -1,0 +1,49 @@
+"""What the open side knows of an allocation, and deviations from the protocol."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from studies.models.record import Record
+
+
+class Allocation(Record):
+    """The randomisation number and kit of a participant. Written by the database's `allocate` only; never the arm.
+
+    Strata are frozen here as they were. A later correction is a deviation, never an edit.
+    """
+
+    participant = models.OneToOneField("studies.Participant", on_delete=models.PROTECT, related_name="allocation")
+    stratum = models.ForeignKey("studies.Stratum", on_delete=models.PROTECT, null=True)
+    strata = models.JSONField()
+    randomisation_number = models.CharField(max_length=20, unique=True)
+    kit_number = models.CharField(max_length=20, unique=True)
+    allocated_at = models.DateTimeField()
+    allocated_by = models.CharField(max_length=150)
+
+    def __str__(self) -> str:
+        return self.randomisation_number
+
+
+class Deviation(Record):
+    """Something that did not go as the protocol says."""
+
+    class Severity(models.TextChoices):
+        MINOR = "minor", "Minor"
+        MAJOR = "major", "Major"
+
+    class Kind(models.TextChoices):
+        STRATUM = "stratum", "Stratum recorded wrongly at randomisation"
+        WINDOW = "window", "Visit out of its window"
+        DOSE = "dose", "Infusion incomplete"
+        OTHER = "other", "Other"
+
+    participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="deviations")
+    visit = models.ForeignKey("studies.Visit", on_delete=models.PROTECT, null=True, blank=True)
+    kind = models.CharField(max_length=10, choices=Kind)
+    severity = models.CharField(max_length=5, choices=Severity)
+    occurred_on = models.DateField()
+    description = models.TextField()
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.get_severity_display()})"
