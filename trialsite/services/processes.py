@@ -190,8 +190,8 @@ class Supervisor:
             holder = _holder(file)
             file.close()
             raise SiteBusyError(
-                f"Process {holder[0]} already runs the servers of {self.layout.var}. Use them as they are, "
-                "stop that process (Ctrl-C, `manage.py services stop`), or set TRIALSITE_VAR to another folder."
+                f"Process {holder[0]} already runs the servers of {self.layout.var}. Use them, stop it "
+                "(Ctrl-C there, or `manage.py services stop`), or set TRIALSITE_VAR to another folder."
             )
         file.truncate(0)
         file.write(f"{os.getpid()}\n{birth(os.getpid())}\n")

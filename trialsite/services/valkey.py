@@ -15,13 +15,19 @@ from trialsite.services.identity import give_to_servers
 from trialsite.services.layout import Layout
 from trialsite.services.waiting import wait_until
 
-# What each account may do; found by experiment with kombu 5.7 (docs/operations.md tells how). Keys are
-# `blinded`, `unblinded` (the queues), `SIDE.unacked*` (what a worker of that side holds unfinished) and
-# `_kombu.binding.SIDE` (which queues an exchange of that name feeds).
+# What kombu 5.7 was seen to send (docs/operations.md tells how to look again), and nothing more. Keys are the
+# queues `blinded` and `unblinded`, and `SIDE.unacked*`: what a worker of that side holds unfinished.
+TALK = "+hello +auth +ping +client|setinfo +client|setname +multi +exec +discard +watch +unwatch"
+WORK = (
+    "+brpop +rpop +lpush +rpush +llen +exists +hset +hget +hdel +zadd +zrem +zrange +set +get +del "
+    "+evalsha +script|load"
+)
+# Write-only: whoever may put a message into a queue cannot take one out, nor look at one.
+PUT = "+lpush +llen"
 ACCOUNT_RULES = {
-    "app": "~* &* +@all -@admin",
-    "unblinded": "~* &* +@all -@admin",
-    "beat": "~* &* +@all -@admin",
+    "app": f"~blinded ~blinded.unacked* {TALK} {WORK} (%W~unblinded {PUT})",
+    "unblinded": f"~unblinded ~unblinded.unacked* {TALK} {WORK}",
+    "beat": f"%W~blinded %W~unblinded {TALK} {PUT}",
     "keeper": "~* &* +@all",
 }
 
