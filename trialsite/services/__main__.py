@@ -14,23 +14,22 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from trialsite.services.binaries import ProgramsMissingError, programs
-from trialsite.services.layout import CHECKOUT, Layout, UnsafeFolderError
-from trialsite.services.postgres import Postgres, PostgresError
+from trialsite.services.binaries import programs
+from trialsite.services.failure import ServicesError
+from trialsite.services.layout import CHECKOUT, Layout
+from trialsite.services.postgres import Postgres
 from trialsite.services.processes import (
-    ProcessDiedError,
-    SiteBusyError,
     StopAskedError,
     Supervisor,
     has_ended,
     holder_of,
 )
 from trialsite.services.servers import LONGEST_START, start_servers, throw_away_var
+from trialsite.services.site import inherited
 from trialsite.services.valkey import Valkey
 from trialsite.services.waiting import wait_until
 
 Say = Callable[[str], object]
-KNOWN_FAILURES = (ProgramsMissingError, UnsafeFolderError, PostgresError, ProcessDiedError, SiteBusyError)
 
 
 def run(command: Sequence[str], *, keep: bool, say: Say) -> int:
@@ -42,9 +41,7 @@ def run(command: Sequence[str], *, keep: bool, say: Say) -> int:
             start_servers(supervisor)
             if keep:
                 say(f"kept afterwards: {var} and {layout.server_home}")
-            process = supervisor.start(
-                "command", command, os.environ, log=False, stop_signal=signal.SIGINT, cwd=CHECKOUT
-            )
+            process = supervisor.start("command", command, inherited(), log=False, stop_signal=signal.SIGINT)
             wait_until(lambda: has_ended(process), float("inf"))
             return process.wait()
 
@@ -55,7 +52,7 @@ def hold(say: Say) -> int:
         start_servers(supervisor)
         say("PostgreSQL and Valkey are up.")
         died = supervisor.wait_for_death()
-        say(f"{died} ended by itself:\n{supervisor.tail(died or '')}")
+        say(f"{died} ended by itself:\n{supervisor.tail(died)}")
         return 1
 
 
@@ -130,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.action == "run":
             return run(chosen.command, keep=chosen.keep, say=say)
         return ACTIONS[chosen.action](say)
-    except KNOWN_FAILURES as failure:
+    except ServicesError as failure:
         sys.stderr.write(f"{failure}\n")
         return 1
     except StopAskedError as asked:

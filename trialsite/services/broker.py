@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 from trialsite.services.connection import broker_url
 
@@ -30,7 +30,7 @@ def celery_settings(url: str, side: str) -> dict[str, Any]:
             "queue_order_strategy": "priority",
             "visibility_timeout": VISIBILITY_TIMEOUT,
         },
-        "task_queues": [Queue(name, Exchange(""), routing_key=name) for name in SIDES],
+        "task_queues": [_queue(name) for name in SIDES],
         "task_default_queue": side,
         "task_default_exchange": "",
         "task_default_routing_key": side,
@@ -38,3 +38,7 @@ def celery_settings(url: str, side: str) -> dict[str, Any]:
         "worker_send_task_events": False,
         "task_ignore_result": True,
     }
+
+
+def _queue(name: str) -> Queue:
+    return Queue(name, Exchange(""), routing_key=name)  # type: ignore[no-untyped-call]

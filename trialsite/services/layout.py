@@ -13,6 +13,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from trialsite.services.failure import ServicesError
+
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 ROOT_HOME = Path("/var/lib/trialsite")
 SERVER_USER = "nobody"
@@ -21,7 +23,7 @@ SERVER_USER = "nobody"
 LONGEST_SOCKET_FOLDER = 80
 
 
-class UnsafeFolderError(RuntimeError):
+class UnsafeFolderError(ServicesError):
     """A folder for sockets exists but belongs to somebody else, or others may enter it."""
 
 

@@ -14,6 +14,7 @@ import psycopg
 from trialsite.services.binaries import Programs
 from trialsite.services.connection import DATABASE, database_url
 from trialsite.services.credentials import passwords
+from trialsite.services.failure import ServicesError
 from trialsite.services.identity import birth, command_line, give_to_servers, server_identity
 from trialsite.services.layout import Layout
 from trialsite.services.roles import LOGIN_ROLES, prepare_cluster, prepare_database
@@ -23,7 +24,7 @@ SERVER_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 IN_MEMORY = ("tmpfs", "ramfs")
 
 
-class PostgresError(RuntimeError):
+class PostgresError(ServicesError):
     """The embedded PostgreSQL could not be made or reached; the message says why and what to do."""
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from trialsite.services.failure import ServicesError
 from trialsite.services.identity import Identity, birth
 from trialsite.services.layout import CHECKOUT, Layout
 from trialsite.services.waiting import wait_until
@@ -30,11 +31,11 @@ LONGEST_CLEARING = 120.0  # seconds that the guard of a killed supervisor may ne
 LOG_LIMIT = 5_000_000  # bytes; a longer log is put aside at the next start
 
 
-class SiteBusyError(RuntimeError):
+class SiteBusyError(ServicesError):
     """Another supervisor works in this var/."""
 
 
-class ProcessDiedError(RuntimeError):
+class ProcessDiedError(ServicesError):
     """A process ended that should have gone on; the message holds the end of its log."""
 
 
@@ -154,16 +155,14 @@ class Supervisor:
             self._write_record()
         return process
 
-    def wait_for_death(self, seconds: float | None = None) -> str | None:
-        """Wait until one of the children ends; its name, or None after `seconds`."""
-        found: list[str] = []
+    def dead_child(self) -> str | None:
+        """The name of a child that has ended, if one has."""
+        return next((entry.name for entry, process in self._children if has_ended(process)), None)
 
-        def somebody_died() -> bool:
-            found.extend(entry.name for entry, process in self._children if has_ended(process))
-            return bool(found)
-
-        wait_until(somebody_died, float("inf") if seconds is None else seconds)
-        return found[0] if found else None
+    def wait_for_death(self) -> str:
+        """Wait until one of the children ends; its name."""
+        wait_until(lambda: self.dead_child() is not None, float("inf"))
+        return self.dead_child() or ""
 
     def stop(self, name: str) -> None:
         """Stop the child of that name."""

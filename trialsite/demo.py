@@ -1,0 +1,235 @@
+"""`make demo`: a whole site with a simulated trial, from nothing, on this machine.
+
+    python -m trialsite.demo [--port N]               run it until Ctrl-C
+    python -m trialsite.demo --reset                  remove the demo and its data
+    python -m trialsite.demo --throw-away -- COMMAND  run COMMAND against a demo in a temporary folder
+
+What is done, and as which role, is the two lists of steps below and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trialsite.progress import step
+from trialsite.services.failure import ServicesError
+from trialsite.services.layout import CHECKOUT, Layout, runs_as_root
+from trialsite.services.processes import (
+    ProcessDiedError,
+    StopAskedError,
+    Supervisor,
+    has_ended,
+    holder_of,
+)
+from trialsite.services.servers import remove_site, start_servers, throw_away_var
+from trialsite.services.site import PortTakenError, environment, inherited, refuse_taken_ports, start_site
+from trialsite.services.waiting import wait_until
+
+PROTOCOL = "studies/protocol/demo.yaml"
+MANAGE = (sys.executable, "manage.py")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the demo: what the visitor reads, what runs, as whom, and whether every demo runs it."""
+
+    label: str
+    command: tuple[str, ...]
+    role: str
+    every_time: bool = False
+
+
+BEFORE_THE_SITE = (
+    Step("creating the tables", ("migrate", "--no-input", "--verbosity=0"), "owner", every_time=True),
+    Step("loading the demo protocol", ("load_protocol", PROTOCOL), "app"),
+    Step("making one account per role", ("demo_accounts",), "app"),
+    Step(
+        "simulating the trial",
+        ("simulate_trial", PROTOCOL, "--participants", "200", "--seed", "20261124"),
+        "app",
+    ),
+)
+WITH_THE_SITE = (Step("taking a cut and running the first look", ("first_look",), "app"),)
+
+
+class DemoError(ServicesError):
+    """The demo cannot be made, or not be removed; the message says why."""
+
+
+@dataclass(frozen=True)
+class DemoRecord:
+    """What is kept beside the data: which steps are done. Its presence says that the data are a demo's."""
+
+    path: Path
+
+    def done(self) -> list[str]:
+        """The commands that need not run again."""
+        with contextlib.suppress(FileNotFoundError):
+            return list(json.loads(self.path.read_text())["done"])
+        return []
+
+    def add(self, done: Step) -> None:
+        """Remember a step as done."""
+        draft = self.path.with_suffix(".new")
+        draft.write_text(json.dumps({"done": [*self.done(), done.command[0]]}))
+        draft.replace(self.path)
+
+    def claim(self) -> None:
+        """Make the record; refuse data that somebody keeps without one."""
+        if self.path.exists():
+            return
+        if Layout(self.path.parent).postgres_data.exists():
+            raise DemoError(
+                f"{self.path.parent} already holds a database that is not a demo's. Set TRIALSITE_VAR to "
+                "another folder for the demo."
+            )
+        self.path.write_text('{"done": []}')
+
+
+def run_steps(supervisor: Supervisor, steps: Sequence[Step], record: DemoRecord) -> None:
+    """Run the commands that are due, one after the other.
+
+    Raises ProcessDiedError with the end of its log when one fails.
+    """
+    done = record.done()
+    for due in steps:
+        if due.every_time or due.command[0] not in done:
+            _run_step(supervisor, due)
+            if not due.every_time:
+                record.add(due)
+
+
+def _run_step(supervisor: Supervisor, due: Step) -> None:
+    name = f"step-{due.command[0]}"
+    (supervisor.layout.logs / f"{name}.log").unlink(missing_ok=True)
+    with step(due.label, lambda: supervisor.tail(name, lines=1)):
+        process = supervisor.start(name, (*MANAGE, *due.command), environment(due.role, supervisor.layout))
+        wait_until(lambda: has_ended(process), float("inf"))
+        supervisor.stop(name)
+    if process.returncode:
+        raise ProcessDiedError(f"`manage.py {' '.join(due.command)}` failed:\n{supervisor.tail(name, 30)}")
+
+
+@contextlib.contextmanager
+def running_demo(layout: Layout, port: int) -> Iterator[Supervisor]:
+    """The whole demo for the length of the block: servers, data, both doors, both workers, beat."""
+    refuse_taken_ports(port)
+    layout.var.mkdir(mode=0o700, parents=True, exist_ok=True)
+    record = DemoRecord(layout.var / "demo.json")
+    record.claim()
+    with Supervisor(layout) as supervisor:
+        with step("starting PostgreSQL and Valkey"):
+            start_servers(supervisor)
+        run_steps(supervisor, BEFORE_THE_SITE, record)
+        with step("starting the doors, the workers and beat"):
+            start_site(supervisor, port)
+        run_steps(supervisor, WITH_THE_SITE, record)
+        yield supervisor
+
+
+def welcome(supervisor: Supervisor, port: int) -> str:
+    """What a visitor needs to know, in one block."""
+    logins = supervisor.tail("step-demo_accounts", lines=40)
+    return f"""
+The demo trial is running.
+
+  open door    http://localhost:{port}/          coordinators, raters, blinded statisticians
+  closed door  http://localhost:{port + 1}/          DSMB, unblinded statistician, pharmacist
+  API          http://localhost:{port}/api/v1/
+
+{logins}
+
+What to try first
+  1. Log in at the open door as the coordinator: the home page says who is due.
+  2. Open a participant, enter a form of a due visit, and look at its history.
+  3. Open Looks: the open report says how the trial goes, blinded.
+  4. Log in at the closed door as the DSMB member and read the closed report of the same look.
+
+Data and logs are in {supervisor.layout.var}. Ctrl-C stops everything; `make demo` goes on with the same
+data, `make reset-demo` starts over.
+"""
+
+
+def run(port: int, say: Callable[[str], object]) -> int:
+    """Run the demo until somebody stops it; 1 when a process of it ends by itself."""
+    with running_demo(Layout.of_environment(), port) as supervisor:
+        say(welcome(supervisor, port))
+        died = supervisor.wait_for_death()
+        raise ProcessDiedError(f"{died} ended by itself:\n{supervisor.tail(died)}")
+
+
+def run_throw_away(command: Sequence[str]) -> int:
+    """Run `command` against a demo of its own, with OPEN_DOOR and CLOSED_DOOR set; its exit code."""
+    with throw_away_var() as var:
+        port = two_free_ports()
+        os.environ["TRIALSITE_VAR"] = str(var)
+        with running_demo(Layout(var), port) as supervisor:
+            addresses = {
+                "OPEN_DOOR": f"http://127.0.0.1:{port}",
+                "CLOSED_DOOR": f"http://127.0.0.1:{port + 1}",
+            }
+            process = supervisor.start("command", command, inherited() | addresses, log=False)
+            wait_until(lambda: has_ended(process), float("inf"))
+            return process.wait()
+
+
+def two_free_ports() -> int:
+    """A port that is free now together with the next one."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        with contextlib.suppress(PortTakenError):
+            refuse_taken_ports(port)
+            return port
+
+
+def reset(say: Callable[[str], object]) -> int:
+    """Remove the demo of this var/ for ever; refuse while it runs, and refuse what is not a demo."""
+    layout = Layout.of_environment()
+    if (holder := holder_of(layout)) is not None:
+        raise DemoError(f"The demo is running (process {holder}). Stop it first, by Ctrl-C there.")
+    if layout.postgres_data.exists() and not (layout.var / "demo.json").exists():
+        raise DemoError(f"{layout.var} holds a database that is not a demo's; it is left as it is.")
+    remove_site(layout)
+    say(f"Removed the demo in {layout.var}" + (f" and {layout.server_home}." if runs_as_root() else "."))
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Parse the command line and act; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m trialsite.demo", description=__doc__)
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--reset", action="store_true")
+    parser.add_argument("--throw-away", nargs=argparse.REMAINDER, metavar="COMMAND")
+    chosen = parser.parse_args(arguments)
+
+    def say(text: str) -> None:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+
+    try:
+        if chosen.reset:
+            return reset(say)
+        if chosen.throw_away:
+            return run_throw_away([word for word in chosen.throw_away if word != "--"])
+        return run(chosen.port, say)
+    except ServicesError as failure:
+        sys.stderr.write(f"\n{failure}\n")
+        return 1
+    except StopAskedError as asked:
+        say("\nStopped.")
+        return 128 + int(asked.args[0])
+
+
+if __name__ == "__main__":
+    os.chdir(CHECKOUT)
+    sys.exit(main())
