@@ -1,4 +1,4 @@
-"""Create the roles and the database on a real PostgreSQL server, from the addresses that the processes will use."""
+"""Create the roles and the database on a real PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def password_variable(role: str) -> str:
 
 class Command(BaseCommand):
     help = (
-        "Create or correct the database roles and the database of a real server. DATABASE_URL is a superuser's, "
+        "Create or correct the roles and the database of a real server. DATABASE_URL is a superuser's, "
         "with the name of the database to create; each role's password comes from TRIALSITE_<ROLE>_PASSWORD."
     )
     requires_system_checks = []
