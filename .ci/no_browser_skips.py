@@ -1,7 +1,7 @@
 """Exit with 1 when a browser test was skipped: in CI that would be a test nobody runs."""
 
 import sys
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 report = ElementTree.parse(sys.argv[1])  # noqa: S314 - the report that pytest has just written
 skipped = [
