@@ -21,6 +21,8 @@ class ClosedAccount(AbstractBaseUser):
     study_id = models.BigIntegerField()
     is_active = models.BooleanField(default=True)  # type: ignore[assignment]
     token_sha256 = models.CharField(max_length=64, blank=True)
+    failed_logins = models.PositiveIntegerField(default=0)
+    locked_until = models.DateTimeField(null=True, blank=True)
 
     USERNAME_FIELD = "username"
 

@@ -1,0 +1,329 @@
+"""Questionnaire responses: entering them, and correcting them with a reason.
+
+One statement writes a response with its items and scores, and as many responses as are given: the triggers
+audit each of them. Scores are computed here, never typed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+from django.utils import timezone
+
+from outcomes import instrument_versions
+from outcomes.models import InstrumentVersion, Response, ResponseItem, Score
+from outcomes.scoring import Instrument, Scores, load_instrument, score
+from studies import alerts, findings
+from studies.acting import verb
+from studies.consents import require_collection
+from studies.errors import AlreadyDone, InvalidEntries, InvalidEntry
+from studies.models import Participant, User, Visit
+from studies.permissions import may_enter_response, require
+
+MISSING_REASONS = ("not_answered", "refused", "not_applicable", "unreadable", "not_done")
+Status = Response.Status
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseEntry:
+    """One form as it was filled in: the coded value printed on the form per item, None where unanswered.
+
+    An item that was left open deliberately has its reason in `missing` (one of MISSING_REASONS); any other
+    open item is `not_answered`. Either a visit or a diary day is given. `not_done_reason` with status not_done
+    or refused stands for the whole form; there are no items then.
+    """
+
+    participant: Participant
+    instrument: str
+    items: Mapping[str, float | None]
+    completed_at: datetime
+    visit: Visit | None = None
+    day: date | None = None
+    minute: int | None = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+    source: str = Response.Source.STAFF
+    status: str = ""
+    not_done_reason: str = ""
+
+
+@verb(because="form entered")
+def save_response(user: User, *, entry: ResponseEntry) -> Response:
+    """Save one form with its scores, findings and alerts.
+
+    Raises NotAllowed; ConsentMissing; AlreadyDone if the form was saved before; InvalidEntries naming every
+    item that cannot be saved as it is. Alerts are raised also for a form that is not complete.
+    """
+    require_collection(entry.participant)
+    return Response.objects.get(pk=_save(user, [entry])[0])
+
+
+@verb(because="forms entered")
+def save_responses(user: User, *, entries: Sequence[ResponseEntry]) -> list[int]:
+    """Save many forms, all or none; their keys in the order given. The checks are those of one form."""
+    for participant in {entry.participant.pk: entry.participant for entry in entries}.values():
+        require_collection(participant)
+    return _save(user, entries)
+
+
+def _save(user: User, entries: Sequence[ResponseEntry]) -> list[int]:
+    versions = instrument_versions.current({entry.instrument for entry in entries})
+    rows = []
+    for entry in entries:
+        version = versions[entry.instrument]
+        require(
+            may_enter_response(user, entry.participant.site, arm_revealing=version.arm_revealing),
+            f"enter {version.name} at site {entry.participant.site.code}",
+        )
+        rows.append(_row(entry, version, load_instrument(entry.instrument)))
+    try:
+        keys = _insert(rows)
+    except _AlreadySaved as error:
+        raise AlreadyDone("This form has already been saved. Open it to correct it.") from error
+    for scored in ([row, key] for row, key in zip(rows, keys, strict=True)):
+        scored[0]["id"] = scored[1]
+    _tell(entries, rows)
+    return keys
+
+
+def _row(entry: ResponseEntry, version: InstrumentVersion, instrument: Instrument) -> dict[str, Any]:
+    """The response as the statement takes it; refuses what cannot be saved."""
+    not_done = entry.status in (Status.NOT_DONE, Status.REFUSED)
+    if not_done and not entry.not_done_reason.strip():
+        raise InvalidEntry("Say why the form was not done.", field="not_done_reason")
+    items = {} if not_done else _checked(entry, instrument)
+    answered = sum(1 for value, _ in items.values() if value is not None)
+    complete = answered == len(instrument.required_items(items_given=items.keys()))
+    scores = None if not_done else score(entry.instrument, {name: value for name, (value, _) in items.items()})
+    return {
+        "participant": entry.participant.pk,
+        "visit": entry.visit.pk if entry.visit else None,
+        "day": entry.day,
+        "minute": entry.minute,
+        "instrument": version.pk,
+        "status": entry.status or (Status.COMPLETE if complete else Status.PARTIAL),
+        "not_done_reason": entry.not_done_reason,
+        "source": entry.source,
+        "completed_at": entry.completed_at,
+        "items": [{"item": name, "value": v, "missing_reason": m} for name, (v, m) in items.items()],
+        "scores": _score_rows(scores) if scores else [],
+        "scoring_version": version.scoring_version,
+        "scored": scores,
+    }
+
+
+def _checked(entry: ResponseEntry, instrument: Instrument) -> dict[str, tuple[float | None, str | None]]:
+    """Every item of the instrument with its value or its missing-reason. Raises InvalidEntries."""
+    problems = [
+        InvalidEntry(f"{instrument.name} has no item {name}.", field=name)
+        for name in entry.items.keys() - instrument.items.keys()
+    ]
+    checked: dict[str, tuple[float | None, str | None]] = {}
+    for name in instrument.items:
+        value = entry.items.get(name)
+        if value is None:
+            reason = entry.missing.get(name, "not_answered")
+            if reason not in MISSING_REASONS:
+                problems.append(InvalidEntry(f"{reason!r} is no reason for an open item.", field=name))
+            checked[name] = (None, reason)
+            continue
+        problem = item_problem(instrument, name, value)
+        if problem:
+            problems.append(InvalidEntry(problem, field=name))
+        checked[name] = (value, None)
+    if problems:
+        raise InvalidEntries(problems)
+    return checked
+
+
+def item_problem(instrument: Instrument, name: str, value: float) -> str | None:
+    """What is wrong with a value of an item, in a sentence; None if nothing is."""
+    item = instrument.items[name]
+    if not math.isfinite(value) or not item.min <= value <= item.max:
+        return f"{item.label} is {value:g}; allowed is {item.min:g} to {item.max:g}. Check the value, or choose Not done."
+    if item.integer and value != int(value):
+        return f"{item.label} is {value:g}; only whole numbers are allowed."
+    return None
+
+
+def _score_rows(scores: Scores) -> list[dict[str, Any]]:
+    return [score_row(name, value) for name, value in scores.values.items()]
+
+
+def score_row(name: str, value: Any) -> dict[str, Any]:
+    """A score as it is stored: a number (true and false are 1 and 0), a text (lists as JSON), or a missing-reason."""
+    row: dict[str, Any] = {"name": name, "number": None, "text": None, "missing_reason": None}
+    if value is None:
+        row["missing_reason"] = "too_few_items"
+    elif isinstance(value, bool | int | float):
+        row["number"] = float(value)
+    else:
+        row["text"] = value if isinstance(value, str) else orjson.dumps(value).decode()
+    return row
+
+
+class _AlreadySaved(Exception):
+    pass
+
+
+_INSERT = """
+WITH given AS MATERIALIZED (
+    SELECT nextval(pg_get_serial_sequence('outcomes_response', 'id')) AS id, g.*
+    FROM jsonb_to_recordset(%s::jsonb) WITH ORDINALITY AS g(
+        participant bigint, visit bigint, day date, minute smallint, instrument bigint, status text,
+        not_done_reason text, source text, completed_at timestamptz, imported_file bigint,
+        items jsonb, scores jsonb, scoring_version text, n bigint)
+), response AS (
+    INSERT INTO outcomes_response (id, participant_id, visit_id, day, minute, instrument_id, status,
+                                   not_done_reason, source, completed_at, imported_file_id)
+    SELECT id, participant, visit, day, minute, instrument, status, not_done_reason, source, completed_at,
+           imported_file FROM given
+    ON CONFLICT ON CONSTRAINT response_once DO NOTHING RETURNING id
+), item AS (
+    INSERT INTO outcomes_responseitem (response_id, item, value, missing_reason)
+    SELECT given.id, i.item, i.value, i.missing_reason FROM given JOIN response USING (id),
+           jsonb_to_recordset(given.items) AS i(item text, value float8, missing_reason text)
+), score AS (
+    INSERT INTO outcomes_score (response_id, participant_id, name, number, text, missing_reason, scoring_version,
+                                imported, source_column)
+    SELECT given.id, given.participant, s.name, s.number, s.text, s.missing_reason, given.scoring_version,
+           coalesce(s.source_column, '') <> '', coalesce(s.source_column, '')
+    FROM given JOIN response USING (id),
+         jsonb_to_recordset(given.scores)
+         AS s(name text, number float8, text text, missing_reason text, source_column text)
+)
+SELECT id FROM response ORDER BY id
+"""
+
+
+def _insert(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    content = orjson.dumps([{k: v for k, v in row.items() if k != "scored"} for row in rows], default=str)
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [content.decode()])
+        keys = [key for (key,) in cursor.fetchall()]
+    if len(keys) != len(rows):
+        raise _AlreadySaved
+    return keys
+
+
+def insert_imported(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert responses that an importer has checked and scored itself. Raises AlreadyDone if one exists."""
+    try:
+        return _insert(rows)
+    except _AlreadySaved as error:
+        raise AlreadyDone("One of these responses has already been imported.") from error
+
+
+def _tell(entries: Sequence[ResponseEntry], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Hand findings up to conduct and raise the alerts that the answers call for."""
+    new_findings: list[findings.NewFinding] = []
+    new_alerts: list[alerts.NewAlert] = []
+    for entry, row in zip(entries, rows, strict=True):
+        if row["scored"] is None:
+            continue
+        new_findings += _findings(entry, row)
+        new_alerts += [
+            alerts.NewAlert(entry.participant.pk, code, "response", row["id"]) for code in row["scored"].alerts
+        ]
+    if new_findings:
+        findings.note(new_findings)
+    if new_alerts:
+        alerts.raise_alerts(new_alerts, at=timezone.now())
+
+
+def _findings(entry: ResponseEntry, row: Mapping[str, Any]) -> Iterable[findings.NewFinding]:
+    """The findings that the participant's protocol asks of this instrument."""
+    definition = entry.participant.protocol_version.definition
+    values = {**row["scored"].values, **{f"item.{i['item']}": i["value"] for i in row["items"]}}
+    for wanted in definition.findings_of(entry.instrument):
+        value = values.get(wanted.source)
+        if value is not None:
+            yield findings.NewFinding(
+                entry.participant.pk,
+                entry.visit.pk if entry.visit else None,
+                wanted.key,
+                value if isinstance(value, str) else float(value),
+                "response",
+                row["id"],
+                wanted.source,
+            )
+
+
+@verb(because="form corrected")
+def correct_response(
+    user: User,
+    *,
+    response: Response,
+    items: Mapping[str, float | None],
+    reason: str,
+    missing: Mapping[str, str] | None = None,
+) -> Response:
+    """Change answers of a saved form and compute its scores anew. The old answers stay in the audit trail.
+
+    items: only those that change. Raises NotAllowed, InvalidEntry without a reason, InvalidEntries.
+    """
+    instrument = load_instrument(response.instrument.key)
+    require(
+        may_enter_response(user, response.participant.site, arm_revealing=response.instrument.arm_revealing),
+        f"correct {response.instrument.name} here",
+    )
+    if not reason.strip():
+        raise InvalidEntry("Give the reason for the change.", field="reason")
+    if response.source == Response.Source.PARTICIPANT:
+        raise InvalidEntry("A participant's own answers are not changed: put a note beside them.")
+    saved = {item.item: item for item in response.items.select_for_update()}
+    entry = ResponseEntry(
+        participant=response.participant,
+        instrument=instrument.key,
+        items={**{name: item.value for name, item in saved.items()}, **items},
+        missing={**{n: i.missing_reason for n, i in saved.items() if i.missing_reason}, **(missing or {})},
+        completed_at=response.completed_at,
+        visit=response.visit,
+        day=response.day,
+        minute=response.minute,
+        source=response.source,
+    )
+    row = _row(entry, response.instrument, instrument) | {"id": response.pk}
+    _update_items(response, saved, row["items"])
+    if response.status != row["status"]:
+        response.status, response.not_done_reason = row["status"], ""
+        response.save(update_fields=["status", "not_done_reason"])
+    replace_scores(response, row["scores"])
+    _tell([entry], [row])
+    return response
+
+
+def _update_items(response: Response, saved: Mapping[str, ResponseItem], rows: Iterable[Mapping[str, Any]]) -> None:
+    changed, new = [], []
+    for row in rows:
+        item = saved.get(row["item"])
+        if item is None:
+            new.append(ResponseItem(response=response, **row))
+        elif (item.value, item.missing_reason) != (row["value"], row["missing_reason"]):
+            item.value, item.missing_reason = row["value"], row["missing_reason"]
+            changed.append(item)
+    ResponseItem.objects.bulk_update(changed, ["value", "missing_reason"])
+    ResponseItem.objects.bulk_create(new)
+
+
+def replace_scores(response: Response, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write the scores of a response anew, keeping the rows that have not changed."""
+    Score.objects.bulk_create(
+        [
+            Score(
+                response=response,
+                participant_id=response.participant_id,
+                scoring_version=response.instrument.scoring_version,
+                **row,
+            )
+            for row in rows
+        ],
+        update_conflicts=True,
+        unique_fields=["response", "name"],
+        update_fields=["number", "text", "missing_reason", "scoring_version"],
+    )

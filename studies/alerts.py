@@ -1,0 +1,59 @@
+"""Alerts to the site's physician: raised by what was entered, acknowledged in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from studies.acting import verb
+from studies.errors import AlreadyDone, InvalidEntry
+from studies.models import SafetyAlert, User
+from studies.permissions import may_acknowledge_alert, require
+
+# How soon a physician must have seen it. A suicidality alert: 24 h; the missing item: the same day.
+DUE_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlert:
+    participant_id: int
+    code: str
+    source_kind: str
+    source_record: int
+
+
+def raise_alerts(alerts: Iterable[NewAlert], *, at: datetime) -> None:
+    """Raise alerts, each once for the record that caused it; a repetition changes nothing."""
+    SafetyAlert.objects.bulk_create(
+        [
+            SafetyAlert(
+                participant_id=a.participant_id,
+                code=a.code,
+                source_kind=a.source_kind,
+                source_record=a.source_record,
+                raised_at=at,
+                due_at=at + DUE_WITHIN,
+            )
+            for a in alerts
+        ],
+        ignore_conflicts=True,
+    )
+
+
+@verb(because="alert acknowledged")
+def acknowledge(user: User, *, alert: SafetyAlert, action_taken: str) -> SafetyAlert:
+    """The physician has seen the alert and says what was done. Raises NotAllowed, AlreadyDone, InvalidEntry."""
+    alert = SafetyAlert.objects.select_for_update().select_related("participant__site").get(pk=alert.pk)
+    require(may_acknowledge_alert(user, alert.participant.site), "acknowledge alerts here")
+    if alert.acknowledged_at:
+        raise AlreadyDone(f"{alert.acknowledged_by} acknowledged this alert already.")
+    if not action_taken.strip():
+        raise InvalidEntry("Say what was done.", field="action_taken")
+    alert.acknowledged_at = timezone.now()
+    alert.acknowledged_by = user.get_username()
+    alert.action_taken = action_taken
+    alert.save(update_fields=["acknowledged_at", "acknowledged_by", "action_taken"])
+    return alert

@@ -1,0 +1,84 @@
+"""Consent and its withdrawal."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from studies.acting import verb
+from studies.errors import AlreadyDone, ConsentMissing, InvalidEntry
+from studies.models import Consent, Participant, User
+from studies.partial_dates import age_on
+from studies.permissions import may_obtain_consent, require
+
+
+@verb(because="consent signed")
+def sign_consent(user: User, *, participant: Participant, version: str, signed_at: datetime) -> Consent:
+    """Record that a participant signed a consent version, obtained by `user`.
+
+    The first one also fixes the participant's age, which is counted on that day (DOMAIN I1).
+    Raises NotAllowed; InvalidEntry for a version not in force on that day or a time in the future; AlreadyDone.
+    """
+    require(may_obtain_consent(user, participant.site), f"obtain consent at site {participant.site.code}")
+    in_force = participant.protocol_version.definition.consent_in_force(signed_at.date())
+    if in_force is None or in_force.version != version:
+        known = in_force.version if in_force else "none"
+        raise InvalidEntry(
+            f"Consent version {version} is not the one in force on {signed_at:%d %b %Y} (that is {known}).",
+            field="version",
+        )
+    if signed_at > timezone.now():
+        raise InvalidEntry("The time of signature lies in the future.", field="signed_at")
+    if participant.consents.filter(version=version, withdrawn_at__isnull=True).exists():
+        raise AlreadyDone(f"{participant} has already signed version {version}.")
+    consent = Consent.objects.create(
+        participant=participant, version=version, signed_at=signed_at, obtained_by=user
+    )
+    if participant.age_years is None and participant.birth:
+        participant.age_years = age_on(signed_at.date(), participant.birth)
+        participant.save(update_fields=["age_years"])
+    return consent
+
+
+@verb(because="consent withdrawn")
+def withdraw_consent(
+    user: User, *, consent: Consent, scope: str, withdrawn_at: datetime, reason: str
+) -> Consent:
+    """End a consent. What was collected stays; with scope `collection` nothing new may be collected.
+
+    Raises NotAllowed, AlreadyDone, InvalidEntry.
+    """
+    consent = Consent.objects.select_for_update().select_related("participant__site").get(pk=consent.pk)
+    require(may_obtain_consent(user, consent.participant.site), "record a withdrawal of consent here")
+    if consent.withdrawn_at:
+        raise AlreadyDone(f"This consent was withdrawn on {consent.withdrawn_at:%d %b %Y}.")
+    if scope not in Consent.Scope.values:
+        raise InvalidEntry("Say what is withdrawn: the treatment, or any further data.", field="scope")
+    if withdrawn_at < consent.signed_at:
+        raise InvalidEntry("The withdrawal lies before the signature.", field="withdrawn_at")
+    if not reason.strip():
+        raise InvalidEntry("Give the reason, or 'not given'.", field="reason")
+    consent.withdrawn_at, consent.withdrawal_scope = withdrawn_at, scope
+    consent.save(update_fields=["withdrawn_at", "withdrawal_scope"])
+    if scope == Consent.Scope.COLLECTION and consent.participant.status in (
+        Participant.Status.SCREENING,
+        Participant.Status.RANDOMISED,
+    ):
+        Participant.objects.filter(pk=consent.participant_id).update(
+            status=Participant.Status.WITHDRAWN, ended_on=withdrawn_at.date(), end_reason="Consent withdrawn"
+        )
+    return consent
+
+
+def collection_allowed(participant: Participant) -> bool:
+    """Whether new data of this participant may be collected: a consent in force, or an import attested for all."""
+    if participant.study.import_attestation:
+        return True
+    return participant.consents.exclude(withdrawal_scope=Consent.Scope.COLLECTION).exists()
+
+
+def require_collection(participant: Participant) -> None:
+    """Raise ConsentMissing unless new data may be collected."""
+    if not collection_allowed(participant):
+        raise ConsentMissing(f"{participant} has no consent in force: nothing may be collected.")

@@ -1,0 +1,68 @@
+"""Enrolment: a person enters screening and gets a number."""
+
+from __future__ import annotations
+
+from django.db.models import Max
+
+from studies import identity
+from studies.acting import verb
+from studies.errors import InvalidEntry
+from studies.models import ContactDetails, Participant, Site, User, Visit
+from studies.permissions import may_enrol, may_see_identity, require
+
+
+@verb(because="participant enrolled")
+def enrol(
+    user: User,
+    *,
+    site: Site,
+    sex: str,
+    birth: str,
+    contact: identity.Contact | None = None,
+) -> Participant:
+    """Enrol a participant at a site under the newest protocol version, with all planned visits, still undated.
+
+    sex: F or M. birth: year (1974), or year and month (1974-05). contact: fields of studies.identity.FIELDS.
+    Raises NotAllowed; InvalidEntry for sex or birth.
+    """
+    require(may_enrol(user, site), f"enrol participants at site {site.code}")
+    if sex not in Participant.Sex.values:
+        raise InvalidEntry(f"Sex is {sex!r}; choose female (F) or male (M).", field="sex")
+    if not birth:
+        raise InvalidEntry("Give the year of birth, or the year and month (1974-05).", field="birth")
+    # Two coordinators may press at once: the site's row is locked before the next number is read.
+    site = Site.objects.select_for_update().select_related("study").get(pk=site.pk)
+    number = (site.participants.aggregate(last=Max("screening_number"))["last"] or 0) + 1
+    protocol = site.study.protocol_versions.latest("id")
+    participant = Participant.objects.create(
+        study=site.study,
+        site=site,
+        protocol_version=protocol,
+        identifier=f"{site.study.code}-{site.code}-{number:04d}",
+        screening_number=number,
+        sex=sex,
+        birth=birth,
+    )
+    Visit.objects.bulk_create(
+        Visit(participant=participant, code=visit.id, position=position)
+        for position, visit in enumerate(protocol.definition.scheduled_visits(), start=1)
+    )
+    if contact:
+        ContactDetails.objects.create(participant=participant, ciphertext=identity.encrypt(contact))
+    return participant
+
+
+@verb(because="contact details entered")
+def save_contact(user: User, *, participant: Participant, contact: identity.Contact, reason: str = "") -> None:  # noqa: ARG001 - the reason goes to the audit trail
+    """Enter or replace how to reach a participant. Raises NotAllowed for anyone but the site's own staff."""
+    require(may_see_identity(user, participant.site), "see how to reach this participant")
+    ContactDetails.objects.update_or_create(
+        participant=participant, defaults={"ciphertext": identity.encrypt(contact)}
+    )
+
+
+def read_contact(user: User, *, participant: Participant) -> identity.Contact:
+    """How to reach a participant; empty if nothing was entered. Raises NotAllowed."""
+    require(may_see_identity(user, participant.site), "see how to reach this participant")
+    details = ContactDetails.objects.filter(participant=participant).first()
+    return identity.decrypt(details.ciphertext) if details else {}
