@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 
 def allowed_keys(model: type[BaseModel], location: tuple[str | int, ...]) -> list[str]:
-    """The keys that may stand at a location (keys and list indices from the top) of a file read into the model."""
+    """The keys that may stand at a location (keys and list indices from the top) of a file of this model."""
     types: list[Any] = [model]
     for step in location:
         types = [below for each in types for below in _below(each, step)]

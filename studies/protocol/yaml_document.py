@@ -1,4 +1,4 @@
-"""Files that experts write (protocols, instruments): read as YAML 1.2, checked against a schema, every mistake at once.
+"""Files that experts write (protocols, instruments): YAML 1.2, checked by a schema, all mistakes at once.
 
 YAML 1.2, not 1.1: a country code NO stays text, 1:30 is not ninety, 012 is twelve.
 """
@@ -26,7 +26,7 @@ _NAMING_KEYS = ("id", "code", "key", "version", "number")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One mistake of a file. `path` as in visits[W4].day, `line` counted from 1, `message` what to do about it."""
+    """One mistake of a file: `path` as in visits[W4].day, `line` counted from 1, `message` what to do."""
 
     path: str
     line: int
@@ -48,7 +48,7 @@ class DocumentInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A mistake found by a check across several values: where, relative to the model that checks, and what."""
+    """A mistake found by a check across values: where, relative to the model that checks, and what."""
 
     location: Location
     message: str
@@ -65,9 +65,9 @@ class Mistakes(ValueError):
 def load_document(text: str, model: type[M], *, source: str) -> M:
     """Read a YAML text into a model.
 
-    text: the file's content; model: the schema, to be given `extra="forbid"`; source: the file's name, for messages.
-    Returns the model. Raises DocumentInvalid with every problem: YAML syntax, tabs, keys given twice, unknown keys
-    (with the nearest allowed one), missing and wrong values. A model with a class method
+    text: the file's content; model: the schema, with `extra="forbid"`; source: the file's name, for messages.
+    Returns the model. Raises DocumentInvalid with every problem: YAML syntax, tabs, keys given twice, unknown
+    keys (with the nearest allowed one), missing and wrong values. A model with a class method
     `mistakes_between(sections)` has its checks run on the sections that are right when others are wrong.
     """
     document = _Document(text, source)
@@ -223,7 +223,9 @@ def _name(node: Node | None) -> str | None:
 
 def _section(model: type[BaseModel], name: str, value: Any) -> Any:
     field = model.model_fields[name]
-    return TypeAdapter(Annotated[field.annotation, field]).validate_python(value)
+    annotated: Any = Annotated  # a type put together at run time has no static form
+    adapter: TypeAdapter[Any] = TypeAdapter(annotated[field.annotation, field])
+    return adapter.validate_python(value)
 
 
 def _sentence(detail: Any, location: Location, model: type[BaseModel]) -> str:
