@@ -7,6 +7,8 @@ import signal
 from collections.abc import Mapping
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from trialsite.services.binaries import Programs
 from trialsite.services.connection import redis_url
@@ -90,7 +92,8 @@ class Valkey:
             return False
 
     def _connect(self) -> redis.Redis[bytes]:
-        return redis.Redis.from_url(redis_url("keeper", self.layout), socket_timeout=5)
+        at_once = Retry(NoBackoff(), 0)  # whoever waits for a server asks again by himself
+        return redis.Redis.from_url(redis_url("keeper", self.layout), socket_timeout=5, retry=at_once)
 
     def _stop_leftover(self) -> None:
         if self.is_up():
