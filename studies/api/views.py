@@ -1,0 +1,178 @@
+"""Studies, sites, participants and what happens to them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, cast
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from studies import adverse_events, consents, enrolment, randomisation_desk
+from studies import eligibility as eligibility_verbs
+from studies.api import serializers
+from studies.api.records import RecordView, body_of, presented
+from studies.models import (
+    AdverseEvent,
+    Allocation,
+    Consent,
+    CriterionResult,
+    Deviation,
+    EligibilityDecision,
+    Infusion,
+    Participant,
+    Site,
+    Study,
+    User,
+    Visit,
+)
+from studies.permissions import of_visible_participants, visible_participants, visible_sites, visible_studies
+
+
+def acting_user(request: Request) -> User:
+    return cast(User, request.user)
+
+
+def visible_participant(request: Request, identifier: str) -> Participant:
+    """The participant of that identifier, if the caller may see it; else 404."""
+    rows = visible_participants(acting_user(request)).select_related("site", "study", "protocol_version")
+    return get_object_or_404(rows, identifier=identifier)
+
+
+class StudyView(RecordView):
+    serializer_class = serializers.StudySerializer
+    filterset_fields = ("code", "origin")
+
+    def visible(self, user: User) -> QuerySet[Study]:
+        return visible_studies(user)
+
+
+class SiteView(RecordView):
+    serializer_class = serializers.SiteSerializer
+    filterset_fields = ("study__code", "code", "country")
+
+    def visible(self, user: User) -> QuerySet[Site]:
+        return visible_sites(user).select_related("study")
+
+
+class ParticipantView(RecordView):
+    """Participants, by identifier; and the steps from enrolment to randomisation."""
+
+    serializer_class = serializers.ParticipantSerializer
+    filterset_fields = ("study__code", "site__code", "status")
+    lookup_field = "identifier"
+    lookup_value_regex = "[^/]+"
+
+    def visible(self, user: User) -> QuerySet[Participant]:
+        return visible_participants(user).select_related("site", "study", "protocol_version")
+
+    @extend_schema(request=serializers.EnrolBody, responses={201: serializers.ParticipantSerializer})
+    def create(self, request: Request) -> Response:
+        body = body_of(serializers.EnrolBody, request)
+        sites = visible_sites(acting_user(request))
+        site = get_object_or_404(sites, code=body["site"], study__code=body["study"])
+        enrolled = enrolment.enrol(acting_user(request), site=site, sex=body["sex"], birth=body["birth"])
+        return presented(serializers.ParticipantSerializer, enrolled, status=201)
+
+    @extend_schema(request=serializers.ConsentBody, responses={201: serializers.ConsentSerializer})
+    @action(detail=True, methods=["post"])
+    def consent(self, request: Request, identifier: str) -> Response:
+        body = body_of(serializers.ConsentBody, request)
+        participant = visible_participant(request, identifier)
+        signed = consents.sign_consent(acting_user(request), participant=participant, **body)
+        return presented(serializers.ConsentSerializer, signed, status=201)
+
+    @extend_schema(
+        request=serializers.CriteriaBody, responses={200: serializers.CriterionResultSerializer(many=True)}
+    )
+    @action(detail=True, methods=["post"])
+    def criteria(self, request: Request, identifier: str) -> Response:
+        body = body_of(serializers.CriteriaBody, request)
+        participant = visible_participant(request, identifier)
+        results = eligibility_verbs.answer_criteria(acting_user(request), participant=participant, **body)
+        return Response(serializers.CriterionResultSerializer(results, many=True).data)
+
+    @extend_schema(request=serializers.EligibilityBody, responses={201: serializers.EligibilityDecisionSerializer})
+    @action(detail=True, methods=["post"])
+    def eligibility(self, request: Request, identifier: str) -> Response:
+        body = body_of(serializers.EligibilityBody, request)
+        participant = visible_participant(request, identifier)
+        decision = eligibility_verbs.decide(acting_user(request), participant=participant, **body)
+        return presented(serializers.EligibilityDecisionSerializer, decision, status=201)
+
+    @extend_schema(request=None, responses={201: serializers.AllocationSerializer})
+    @action(detail=True, methods=["post"])
+    def randomise(self, request: Request, identifier: str) -> Response:
+        """Randomise a participant: the answer holds the randomisation number and the kit number."""
+        participant = visible_participant(request, identifier)
+        allocation = randomisation_desk.randomise(acting_user(request), participant=participant)
+        return presented(serializers.AllocationSerializer, allocation, status=201)
+
+
+class OfParticipantView(RecordView):
+    """Records that hang on participants the caller may see."""
+
+    filterset_fields: Any = ("participant__identifier", "participant__study__code", "participant__site__code")
+    related: ClassVar[tuple[str, ...]] = ("participant",)
+
+    def visible(self, user: User) -> QuerySet[Any]:
+        rows = self._model()._default_manager.select_related(*self.related)
+        return rows.filter(of_visible_participants(user))
+
+
+class VisitView(OfParticipantView):
+    serializer_class = serializers.VisitSerializer
+    filterset_fields = (*OfParticipantView.filterset_fields, "code", "status")
+    queryset = Visit.objects.none()
+
+
+class ConsentView(OfParticipantView):
+    serializer_class = serializers.ConsentSerializer
+    queryset = Consent.objects.none()
+
+
+class CriterionResultView(OfParticipantView):
+    serializer_class = serializers.CriterionResultSerializer
+    queryset = CriterionResult.objects.none()
+
+
+class EligibilityDecisionView(OfParticipantView):
+    serializer_class = serializers.EligibilityDecisionSerializer
+    queryset = EligibilityDecision.objects.none()
+
+
+class AllocationView(OfParticipantView):
+    """Randomisation and kit numbers. There is no arm here, and no way to one."""
+
+    serializer_class = serializers.AllocationSerializer
+    queryset = Allocation.objects.none()
+
+
+class DeviationView(OfParticipantView):
+    serializer_class = serializers.DeviationSerializer
+    queryset = Deviation.objects.none()
+
+
+class InfusionView(OfParticipantView):
+    """Volumes, rates and times: the same in every arm. Vital signs stay with the infusion unit."""
+
+    serializer_class = serializers.InfusionSerializer
+    queryset = Infusion.objects.none()
+
+
+class AdverseEventView(OfParticipantView):
+    serializer_class = serializers.AdverseEventSerializer
+    filterset_fields = (*OfParticipantView.filterset_fields, "serious", "grade")
+    queryset = AdverseEvent.objects.none()
+
+    @extend_schema(request=serializers.AdverseEventBody, responses={201: serializers.AdverseEventSerializer})
+    def create(self, request: Request) -> Response:
+        body = dict(body_of(serializers.AdverseEventBody, request))
+        participant = visible_participant(request, body.pop("participant"))
+        reported = adverse_events.report(
+            acting_user(request), participant=participant, entry=adverse_events.AdverseEventEntry(**body)
+        )
+        return presented(serializers.AdverseEventSerializer, reported, status=201)

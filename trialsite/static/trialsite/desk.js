@@ -1,0 +1,118 @@
+// What saves a person time. Every page also works without it.
+"use strict";
+
+const form = document.querySelector("form[data-draft]");
+
+// Drafts: kept on the server as one types, never data until saved.
+if (form) {
+  const said = document.querySelector("[data-draft-said]");
+  let waiting = null;
+  const keep = async () => {
+    const body = new FormData(form);
+    try {
+      const answer = await fetch(form.dataset.draft, { method: "POST", body, headers: { "X-Requested-With": "fetch" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      said.textContent = "Draft kept " + (await answer.json()).kept_at;
+    } catch {
+      said.textContent = "Draft not kept: no connection. What you typed is still here.";
+    }
+  };
+  form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(keep, 800);
+    progress();
+  });
+  window.addEventListener("pagehide", () => {
+    if (waiting) navigator.sendBeacon(form.dataset.draft, new FormData(form));
+  });
+  form.addEventListener("submit", () => { clearTimeout(waiting); waiting = null; });
+  progress();
+}
+
+function progress() {
+  const place = document.querySelector("[data-progress]");
+  if (!place) return;
+  const items = [...form.querySelectorAll("[data-item]")];
+  const answered = items.filter((item) => [...item.querySelectorAll("input, select")].some((i) =>
+    i.type === "radio" || i.type === "checkbox" ? i.checked : i.value !== "")).length;
+  place.textContent = answered + " of " + items.length;
+}
+
+// Keys: digits choose an option, Enter goes on, Ctrl+Enter saves, N is "not done" on an empty item.
+function move(from, step) {
+  const items = [...form.querySelectorAll("[data-item]")];
+  const next = items[items.indexOf(from) + step];
+  const target = next ? next.querySelector("input:checked, input, select, textarea") : form.querySelector("[data-save]");
+  if (target) target.focus();
+}
+
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.matches("input:not([type=radio]), textarea, select");
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    const find = document.getElementById("find");
+    if (find) { event.preventDefault(); find.focus(); find.select(); }
+    return;
+  }
+  if (event.key === "?" && !typing) {
+    const keys = document.getElementById("keys");
+    if (keys) { event.preventDefault(); keys.open = !keys.open; keys.scrollIntoView({ block: "nearest" }); }
+    return;
+  }
+  if (!form) return;
+  const item = event.target.closest("[data-item]");
+  if ((event.ctrlKey || event.metaKey) && event.key === "Enter") {
+    event.preventDefault();
+    form.requestSubmit(form.querySelector("[data-save]"));
+  } else if (item && event.key === "Enter" && event.target.tagName !== "TEXTAREA") {
+    event.preventDefault();
+    move(item, event.shiftKey ? -1 : 1);
+  } else if (item && !typing && /^[0-9]$/.test(event.key) && !event.ctrlKey && !event.altKey) {
+    choose(item, event.key);
+  } else if (item && event.key.toLowerCase() === "n" && (!typing || event.target.value === "") && !event.ctrlKey) {
+    const missing = item.querySelector("[data-missing]");
+    if (missing) { event.preventDefault(); missing.checked = true; missing.dispatchEvent(new Event("input", { bubbles: true })); }
+  }
+});
+
+// A second digit within half a second makes a two-digit option (10).
+let typed = "";
+let typedAt = 0;
+function choose(item, digit) {
+  const now = Date.now();
+  typed = now - typedAt < 500 ? typed + digit : digit;
+  typedAt = now;
+  const option = [...item.querySelectorAll("input[type=radio]")].find((i) => i.value === typed)
+    || [...item.querySelectorAll("input[type=radio]")].find((i) => i.value === digit);
+  if (option) {
+    option.checked = true;
+    option.focus();
+    option.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+}
+
+// Pages that show the progress of a job look again by themselves.
+const watched = document.querySelector("[data-refresh]");
+if (watched) {
+  const again = async () => {
+    try {
+      const answer = await fetch(watched.dataset.refresh, { headers: { "X-Requested-With": "fetch" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const fresh = page.querySelector("[data-refresh]");
+      if (!fresh) { location.reload(); return; }
+      watched.innerHTML = fresh.innerHTML;
+    } catch { /* the next round tries again */ }
+    setTimeout(again, 2000);
+  };
+  setTimeout(again, 2000);
+}
+
+// The infusion clock.
+const clock = document.querySelector("[data-clock]");
+if (clock) {
+  const tick = () => {
+    const seconds = Math.max(0, Math.floor((Date.now() - Date.parse(clock.dataset.clock)) / 1000));
+    clock.textContent = Math.floor(seconds / 60) + ":" + String(seconds % 60).padStart(2, "0");
+  };
+  tick();
+  setInterval(tick, 1000);
+}
