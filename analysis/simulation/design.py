@@ -99,9 +99,11 @@ class TrialDesign:
     """The trial to be simulated.
 
     start: the day the first site opens. visits: in order; the model treats `screening`, `baseline`,
-    `infusion` and `first_day` by these ids. clock: minutes from the infusion's start at which vital
-    signs are read. instruments by id. qst_norms: all rows of the reference table; qst_area: where QST
-    is done. infusion_minutes, rate_per_kg (mL/h per kg) and rate_cap_kg give the blinded pump setting.
+    `infusion`, `first_day` and `guess_visit` by these ids, and asks for the diary in the week before
+    `late_visits`. first_day_hours: the window of `first_day`, from the infusion's end. clock: minutes
+    from the infusion's start at which vital signs are read. instruments by id. qst_norms: all rows of
+    the reference table; qst_area: where QST is done. infusion_minutes, rate_per_kg (mL/h per kg) and
+    rate_cap_kg give the blinded pump setting.
     """
 
     start: date
@@ -118,15 +120,17 @@ class TrialDesign:
     baseline: str = "BL"
     infusion: str = "D0"
     first_day: str = "D1"
+    guess_visit: str = "W4"
     late_visits: tuple[str, ...] = ("W8", "W12")
-    safety_form: str = "cssrs"
+    first_day_hours: tuple[int, int] = (18, 30)
     _visits: dict[str, PlannedVisit] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse a schedule that lacks a visit the model needs, or a form without its instrument."""
         by_id = {visit.id: visit for visit in self.visits}
-        needed = (self.screening, self.baseline, self.infusion, self.first_day, *self.late_visits)
-        if missing := [visit for visit in needed if visit not in by_id]:
+        needed = {self.screening, self.baseline, self.infusion, self.first_day, self.guess_visit}
+        needed |= set(self.late_visits)
+        if missing := sorted(needed - set(by_id)):
             raise ValueError(f"The schedule lacks the visits {missing}; name them in the design.")
         forms = {form.instrument for visit in self.visits for form in visit.forms}
         if unknown := sorted(forms - set(self.instruments)):

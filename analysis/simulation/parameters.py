@@ -152,6 +152,7 @@ class Items(_Part):
     own: float
     latent_of: dict[str, Dimension | None]
     suicidal_item: Logit
+    wish_to_be_dead: Logit
     suicidal_items: dict[str, str]
     global_change: GlobalChange
     class_shift: dict[str, dict[Stratum, float]]
@@ -289,7 +290,8 @@ class Conduct(_Part):
     """How punctual visits and data entry are."""
 
     window_sd_share: float
-    day1_hours: Truncated
+    hour: Truncated
+    infusion_hour: Truncated
     late_entry: float
     late_entry_days: LogNormal
     late_diary: float
