@@ -90,6 +90,14 @@ def may_see_arm_revealing(user: Someone, site: Site) -> bool:
     return bool(roles_at(user, site) & {Role.INFUSION_NURSE, Role.INVESTIGATOR})
 
 
+def arm_revealing_scope(user: Someone, path: str = "participant") -> Q:
+    """A condition for arm-revealing rows that a person may see."""
+    unit = [m for m in _memberships(user) if m.role in (Role.INFUSION_NURSE, Role.INVESTIGATOR)]
+    whole = {m.study_id for m in unit if m.site_id is None}
+    sites = {m.site_id for m in unit if m.site_id is not None}
+    return Q(**{f"{path}__study__in": whole}) | Q(**{f"{path}__site__in": sites})
+
+
 def may_read_audit(user: Someone, site: Site) -> bool:
     return bool(roles_at(user, site) & READERS)
 

@@ -1,0 +1,182 @@
+"""How measurements look in the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from outcomes.models import QSTSession, QSTTrial, QSTValue, Response, ResponseItem, Score
+from studies.api.records import STAMPS
+from studies.api.serializers import OfParticipant
+from studies.models import Visit
+
+
+class ResponseSerializer(OfParticipant):
+    visit = serializers.SlugRelatedField[Visit](slug_field="code", read_only=True)
+    instrument = serializers.CharField(source="instrument.key", read_only=True)
+    instrument_version = serializers.CharField(source="instrument.version", read_only=True)
+
+    class Meta:
+        model = Response
+        fields = (
+            "id",
+            "participant",
+            "visit",
+            "day",
+            "minute",
+            "instrument",
+            "instrument_version",
+            "status",
+            "not_done_reason",
+            "source",
+            "completed_at",
+            *STAMPS,
+        )
+
+
+class OfResponse(serializers.ModelSerializer[Any]):
+    """A row that hangs on a response."""
+
+    response_id = serializers.IntegerField(read_only=True)
+    participant = serializers.CharField(source="response.participant.identifier", read_only=True)
+    visit = serializers.CharField(source="response.visit.code", read_only=True, allow_null=True, default=None)
+    day = serializers.DateField(source="response.day", read_only=True, allow_null=True)
+    instrument = serializers.CharField(source="response.instrument.key", read_only=True)
+
+
+OF_RESPONSE = ("id", "response_id", "participant", "visit", "day", "instrument")
+
+
+class ResponseItemSerializer(OfResponse):
+    class Meta:
+        model = ResponseItem
+        fields = (*OF_RESPONSE, "item", "value", "missing_reason", *STAMPS)
+
+
+class ScoreSerializer(OfResponse):
+    class Meta:
+        model = Score
+        fields = (
+            *OF_RESPONSE,
+            "name",
+            "number",
+            "text",
+            "missing_reason",
+            "scoring_version",
+            "imported",
+            "source_column",
+            *STAMPS,
+        )
+
+
+class QSTSessionSerializer(OfParticipant):
+    visit = serializers.SlugRelatedField[Visit](slug_field="code", read_only=True)
+
+    class Meta:
+        model = QSTSession
+        fields = (
+            "id",
+            "participant",
+            "visit",
+            "tested_at",
+            "tester",
+            "tester_masked",
+            "test_area",
+            "control_area",
+            "room_temperature_c",
+            "device",
+            *STAMPS,
+        )
+
+
+class OfSession(serializers.ModelSerializer[Any]):
+    session_id = serializers.IntegerField(read_only=True)
+    participant = serializers.CharField(source="session.participant.identifier", read_only=True)
+    visit = serializers.CharField(source="session.visit.code", read_only=True)
+
+
+class QSTTrialSerializer(OfSession):
+    class Meta:
+        model = QSTTrial
+        fields = (
+            "id",
+            "session_id",
+            "participant",
+            "visit",
+            "area",
+            "parameter",
+            "direction",
+            "trial",
+            "value",
+            "missing_reason",
+            "cutoff",
+            *STAMPS,
+        )
+
+
+class QSTValueSerializer(OfSession):
+    class Meta:
+        model = QSTValue
+        fields = (
+            "id",
+            "session_id",
+            "participant",
+            "visit",
+            "area",
+            "parameter",
+            "value",
+            "z",
+            "missing_reason",
+            "reference",
+            "reference_sha256",
+            *STAMPS,
+        )
+
+
+# What requests bring ----------------------------------------------------------------------------------
+
+
+class ResponseBody(serializers.Serializer[Any]):
+    participant = serializers.CharField(help_text="The participant's identifier")
+    visit = serializers.CharField(required=False, help_text="The visit's code; or give a day")
+    day = serializers.DateField(required=False, help_text="The diary day")
+    minute = serializers.IntegerField(required=False, help_text="Minutes from the start of the infusion")
+    instrument = serializers.CharField()
+    completed_at = serializers.DateTimeField()
+    items = serializers.DictField(
+        child=serializers.FloatField(allow_null=True), required=False, default=dict, help_text="Coded values by item"
+    )
+    missing = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
+    status = serializers.ChoiceField(choices=["not_done", "refused"], required=False, default="")
+    not_done_reason = serializers.CharField(required=False, default="")
+
+
+class CorrectionBody(serializers.Serializer[Any]):
+    items = serializers.DictField(child=serializers.FloatField(allow_null=True))
+    missing = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
+    reason = serializers.CharField()
+
+
+class QSTTrialBody(serializers.Serializer[Any]):
+    area = serializers.ChoiceField(choices=["test", "control"])
+    parameter = serializers.CharField()
+    direction = serializers.CharField(required=False, default="", allow_blank=True)
+    trial = serializers.IntegerField(min_value=1)
+    value = serializers.FloatField(allow_null=True)
+    missing_reason = serializers.CharField(required=False, allow_null=True, default=None)
+    cutoff = serializers.BooleanField(required=False, default=False)
+
+
+class QSTSessionBody(serializers.Serializer[Any]):
+    participant = serializers.CharField(help_text="The participant's identifier")
+    visit = serializers.CharField(help_text="The visit's code")
+    tested_at = serializers.DateTimeField()
+    tester = serializers.CharField()
+    test_area = serializers.CharField()
+    control_area = serializers.CharField(required=False, default="", allow_blank=True)
+    room_temperature_c = serializers.DecimalField(max_digits=3, decimal_places=1, required=False, allow_null=True)
+    device = serializers.CharField(required=False, default="", allow_blank=True)
+    trials = QSTTrialBody(many=True)
+
+

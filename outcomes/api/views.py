@@ -1,0 +1,113 @@
+"""Responses, scores and QST. Arm-revealing instruments are not here for those who rate or analyse efficacy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response as Answer
+
+from outcomes import qst_sessions, responses
+from outcomes.api import serializers
+from outcomes.models import QSTSession, QSTTrial, QSTValue, Response, ResponseItem, Score
+from studies.api.records import RecordView, body_of, presented
+from studies.api.views import acting_user, visible_participant
+from studies.models import User
+from studies.permissions import arm_revealing_scope, of_visible_participants
+
+
+def visible_responses(user: User, path: str = "") -> Q:
+    """A condition for rows of responses that a person may see; `path` leads from the row to the response."""
+    visible = of_visible_participants(user, f"{path}participant")
+    return visible & (Q(**{f"{path}instrument__arm_revealing": False}) | arm_revealing_scope(user, f"{path}participant"))
+
+
+class ResponseView(RecordView):
+    """Questionnaires and diaries as they were filled in."""
+
+    serializer_class = serializers.ResponseSerializer
+    filterset_fields = ("participant__identifier", "participant__study__code", "instrument__key", "visit__code", "day", "status")
+
+    def visible(self, user: User) -> QuerySet[Response]:
+        return Response.objects.select_related("participant", "visit", "instrument").filter(visible_responses(user))
+
+    @extend_schema(request=serializers.ResponseBody, responses={201: serializers.ResponseSerializer})
+    def create(self, request: Request) -> Answer:
+        body = dict(body_of(serializers.ResponseBody, request))
+        participant = visible_participant(request, body.pop("participant"))
+        code = body.pop("visit", None)
+        visit = get_object_or_404(participant.visits, code=code) if code else None
+        entry = responses.ResponseEntry(participant=participant, visit=visit, **body)
+        saved = responses.save_response(acting_user(request), entry=entry)
+        return presented(serializers.ResponseSerializer, saved, status=201)
+
+    @extend_schema(request=serializers.CorrectionBody, responses={200: serializers.ResponseSerializer})
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: int) -> Answer:
+        """Change answers of a saved form, with a reason. What stood there before stays in the audit trail."""
+        body = body_of(serializers.CorrectionBody, request)
+        response = get_object_or_404(self.get_queryset(), pk=pk)
+        corrected = responses.correct_response(acting_user(request), response=response, **body)
+        return presented(serializers.ResponseSerializer, corrected)
+
+
+class ResponseItemView(RecordView):
+    """Single answers: the coded value printed on the form, or why there is none."""
+
+    serializer_class = serializers.ResponseItemSerializer
+    filterset_fields = ("response__participant__identifier", "response__instrument__key", "response__visit__code", "item")
+
+    def visible(self, user: User) -> QuerySet[ResponseItem]:
+        rows = ResponseItem.objects.select_related("response__participant", "response__visit", "response__instrument")
+        return rows.filter(visible_responses(user, "response__"))
+
+
+class ScoreView(RecordView):
+    """Scores, computed or imported."""
+
+    serializer_class = serializers.ScoreSerializer
+    filterset_fields = ("response__participant__identifier", "response__instrument__key", "response__visit__code", "name")
+
+    def visible(self, user: User) -> QuerySet[Score]:
+        rows = Score.objects.select_related("response__participant", "response__visit", "response__instrument")
+        return rows.filter(visible_responses(user, "response__"))
+
+
+class QSTSessionView(RecordView):
+    serializer_class = serializers.QSTSessionSerializer
+    filterset_fields = ("participant__identifier", "participant__study__code", "visit__code")
+
+    def visible(self, user: User) -> QuerySet[QSTSession]:
+        return QSTSession.objects.select_related("participant", "visit").filter(of_visible_participants(user))
+
+    @extend_schema(request=serializers.QSTSessionBody, responses={201: serializers.QSTSessionSerializer})
+    def create(self, request: Request) -> Answer:
+        body: dict[str, Any] = dict(body_of(serializers.QSTSessionBody, request))
+        participant = visible_participant(request, body.pop("participant"))
+        visit = get_object_or_404(participant.visits, code=body.pop("visit"))
+        trials = [qst_sessions.TrialEntry(**trial) for trial in body.pop("trials")]
+        entry = qst_sessions.SessionEntry(participant=participant, visit=visit, trials=trials, **body)
+        saved = qst_sessions.save_session(acting_user(request), entry=entry)
+        return presented(serializers.QSTSessionSerializer, saved, status=201)
+
+
+class QSTTrialView(RecordView):
+    serializer_class = serializers.QSTTrialSerializer
+    filterset_fields = ("session__participant__identifier", "session__visit__code", "parameter", "area")
+
+    def visible(self, user: User) -> QuerySet[QSTTrial]:
+        rows = QSTTrial.objects.select_related("session__participant", "session__visit")
+        return rows.filter(of_visible_participants(user, "session__participant"))
+
+
+class QSTValueView(RecordView):
+    serializer_class = serializers.QSTValueSerializer
+    filterset_fields = ("session__participant__identifier", "session__visit__code", "parameter", "area")
+
+    def visible(self, user: User) -> QuerySet[QSTValue]:
+        rows = QSTValue.objects.select_related("session__participant", "session__visit")
+        return rows.filter(of_visible_participants(user, "session__participant"))

@@ -1,0 +1,34 @@
+"""The REST API of the open door, version 1."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework.routers import DefaultRouter
+
+from outcomes.api import views as outcomes
+from studies.api import views as studies
+
+router = DefaultRouter()
+router.register("studies", studies.StudyView, "api-study")
+router.register("sites", studies.SiteView, "api-site")
+router.register("participants", studies.ParticipantView, "api-participant")
+router.register("visits", studies.VisitView, "api-visit")
+router.register("consents", studies.ConsentView, "api-consent")
+router.register("criteria", studies.CriterionResultView, "api-criterion")
+router.register("eligibility-decisions", studies.EligibilityDecisionView, "api-eligibility-decision")
+router.register("allocations", studies.AllocationView, "api-allocation")
+router.register("deviations", studies.DeviationView, "api-deviation")
+router.register("infusions", studies.InfusionView, "api-infusion")
+router.register("adverse-events", studies.AdverseEventView, "api-adverse-event")
+router.register("responses", outcomes.ResponseView, "api-response")
+router.register("response-items", outcomes.ResponseItemView, "api-response-item")
+router.register("scores", outcomes.ScoreView, "api-score")
+router.register("qst-sessions", outcomes.QSTSessionView, "api-qst-session")
+router.register("qst-trials", outcomes.QSTTrialView, "api-qst-trial")
+router.register("qst-values", outcomes.QSTValueView, "api-qst-value")
+
+urlpatterns = [
+    path("", include(router.urls)),
+    path("openapi.json", SpectacularAPIView.as_view(), name="openapi"),
+]
