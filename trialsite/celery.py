@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 
 from celery import Celery
+from celery.signals import worker_ready
 from django.conf import settings
 
+from trialsite.services import alive
 from trialsite.services.broker import celery_settings
-from trialsite.services.connection import redis_url
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trialsite.settings")
 
+SIDE = alive.side_of(settings.DB_ROLE)
 app = Celery("trialsite")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.update(
-    celery_settings(
-        os.environ.get("REDIS_URL") or redis_url(settings.DB_ROLE),
-        "unblinded" if settings.DB_ROLE == "unblinded" else "blinded",
-    )
-)
+app.conf.update(celery_settings(settings.REDIS_URL, SIDE))
 app.autodiscover_tasks()
+
+
+def show_life(**_: object) -> None:
+    """Let /readyz see that a worker of this side runs."""
+    alive.renew_for_ever(settings.REDIS_URL, SIDE)
+
+
+worker_ready.connect(show_life)

@@ -231,6 +231,14 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
 }
 
+
+def _redis_url() -> str:
+    from trialsite.services.connection import redis_url  # noqa: PLC0415 - the embedded server only when needed
+
+    return os.environ.get("REDIS_URL") or redis_url(DB_ROLE)
+
+
+REDIS_URL = _redis_url()
 # No result back end: the state of a job lives in the database, and nothing computed ever enters Redis.
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -1,5 +1,10 @@
 """The closed door: closed results for the DSMB, the unblinded statistician and the pharmacist."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from trialsite.health import healthz, readyz
+
+urlpatterns = [
+    path("healthz", healthz),
+    path("readyz", readyz),
+]

@@ -103,7 +103,8 @@ class Supervisor:
         self._asked: int | None = None
 
     def __enter__(self) -> Supervisor:
-        self.layout.logs.mkdir(parents=True, exist_ok=True)
+        for folder in (self.layout.var, self.layout.logs):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._take_lock()
         stop_recorded(self.layout.running)
         self._watch_signals()

@@ -92,7 +92,7 @@ def refuse_taken_ports(port: int) -> None:
 
 
 def start_site(supervisor: Supervisor, port: int) -> None:
-    """Start all processes of the site and return when both doors answer.
+    """Start all processes of the site and return when both doors and both workers are ready.
 
     Raises ProcessDiedError with the end of its log when one of them ends or a door stays shut.
     """
@@ -110,12 +110,12 @@ def start_site(supervisor: Supervisor, port: int) -> None:
 
 def _await_door(supervisor: Supervisor, name: str, port: int) -> None:
     up = wait_until(
-        lambda: supervisor.dead_child() is not None or answers(port, "/healthz"), LONGEST_SITE_START
+        lambda: supervisor.dead_child() is not None or answers(port, "/readyz"), LONGEST_SITE_START
     )
     if (dead := supervisor.dead_child()) is not None:
         raise ProcessDiedError(f"{dead} ended by itself:\n{supervisor.tail(dead)}")
     if not up:
-        raise ProcessDiedError(f"{name} does not answer at port {port}:\n{supervisor.tail(name)}")
+        raise ProcessDiedError(f"{name} is not ready at port {port}:\n{supervisor.tail(name)}")
 
 
 def answers(port: int, path: str) -> bool:

@@ -18,7 +18,8 @@ from trialsite.services.layout import Layout
 from trialsite.services.waiting import wait_until
 
 # What kombu 5.7 was seen to send (docs/operations.md tells how to look again), and nothing more. Keys are the
-# queues `blinded` and `unblinded`, and `SIDE.unacked*`: what a worker of that side holds unfinished.
+# queues `blinded` and `unblinded`, `SIDE.unacked*` (what a worker of that side holds unfinished) and
+# `SIDE.alive` (its sign of life, which the open door may see of both).
 TALK = "+hello +auth +ping +client|setinfo +client|setname +multi +exec +discard +watch +unwatch"
 WORK = (
     "+brpop +rpop +lpush +rpush +llen +exists +hset +hget +hdel +zadd +zrem +zrange +set +get +del "
@@ -27,8 +28,8 @@ WORK = (
 # Write-only: whoever may put a message into a queue cannot take one out, nor look at one.
 PUT = "+lpush +llen"
 ACCOUNT_RULES = {
-    "app": f"~blinded ~blinded.unacked* {TALK} {WORK} (%W~unblinded {PUT})",
-    "unblinded": f"~unblinded ~unblinded.unacked* {TALK} {WORK}",
+    "app": f"~blinded ~blinded.* {TALK} {WORK} (%W~unblinded {PUT}) (%R~unblinded.alive +get)",
+    "unblinded": f"~unblinded ~unblinded.* {TALK} {WORK}",
     "beat": f"%W~blinded %W~unblinded {TALK} {PUT}",
     "keeper": "~* &* +@all",
 }
