@@ -46,6 +46,7 @@ class ResponseEntry:
     visit: Visit | None = None
     day: date | None = None
     minute: int | None = None
+    respondent: str = ""
     missing: Mapping[str, str] = field(default_factory=dict)
     source: str = Response.Source.STAFF
     status: str = ""
@@ -105,6 +106,7 @@ def _row(entry: ResponseEntry, version: InstrumentVersion, instrument: Instrumen
         "visit": entry.visit.pk if entry.visit else None,
         "day": entry.day,
         "minute": entry.minute,
+        "respondent": entry.respondent,
         "instrument": version.pk,
         "status": entry.status or (Status.COMPLETE if complete else Status.PARTIAL),
         "not_done_reason": entry.not_done_reason,
@@ -175,14 +177,15 @@ _INSERT = """
 WITH given AS MATERIALIZED (
     SELECT nextval(pg_get_serial_sequence('outcomes_response', 'id')) AS id, g.*
     FROM jsonb_to_recordset(%s::jsonb) WITH ORDINALITY AS g(
-        participant bigint, visit bigint, day date, minute smallint, instrument bigint, status text,
+        participant bigint, visit bigint, day date, minute smallint, respondent text, instrument bigint,
+        status text,
         not_done_reason text, source text, completed_at timestamptz, imported_file bigint,
         items jsonb, scores jsonb, scoring_version text, n bigint)
 ), response AS (
-    INSERT INTO outcomes_response (id, participant_id, visit_id, day, minute, instrument_id, status,
+    INSERT INTO outcomes_response (id, participant_id, visit_id, day, minute, respondent, instrument_id, status,
                                    not_done_reason, source, completed_at, imported_file_id)
-    SELECT id, participant, visit, day, minute, instrument, status, not_done_reason, source, completed_at,
-           imported_file FROM given
+    SELECT id, participant, visit, day, minute, coalesce(respondent, ''), instrument, status, not_done_reason, source,
+           completed_at, imported_file FROM given
     ON CONFLICT ON CONSTRAINT response_once DO NOTHING RETURNING id
 ), item AS (
     INSERT INTO outcomes_responseitem (response_id, item, value, missing_reason)
@@ -286,6 +289,7 @@ def correct_response(
         visit=response.visit,
         day=response.day,
         minute=response.minute,
+        respondent=response.respondent,
         source=response.source,
     )
     row = _row(entry, response.instrument, instrument) | {"id": response.pk}

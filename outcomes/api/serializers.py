@@ -25,6 +25,7 @@ class ResponseSerializer(OfParticipant):
             "visit",
             "day",
             "minute",
+            "respondent",
             "instrument",
             "instrument_version",
             "status",
@@ -142,6 +143,7 @@ class ResponseBody(serializers.Serializer[Any]):
     visit = serializers.CharField(required=False, help_text="The visit's code; or give a day")
     day = serializers.DateField(required=False, help_text="The diary day")
     minute = serializers.IntegerField(required=False, help_text="Minutes from the start of the infusion")
+    respondent = serializers.ChoiceField(choices=Response.Respondent.choices, required=False, default="")
     instrument = serializers.CharField()
     completed_at = serializers.DateTimeField()
     items = serializers.DictField(

@@ -23,6 +23,11 @@ class Response(Record):
         DEVICE = "device", "Device"
         IMPORT = "import", "Import"
 
+    class Respondent(models.TextChoices):
+        PARTICIPANT = "participant", "Participant"
+        INFUSION_NURSE = "infusion_nurse", "Infusion nurse"
+        EFFICACY_RATER = "efficacy_rater", "Efficacy rater"
+
     participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="responses")
     visit = models.ForeignKey(
         "studies.Visit", on_delete=models.PROTECT, null=True, blank=True, related_name="responses"
@@ -30,6 +35,9 @@ class Response(Record):
     day = models.DateField(null=True, blank=True, help_text="The diary day")
     minute = models.SmallIntegerField(null=True, blank=True, help_text="Minutes from the start of the infusion")
     instrument = models.ForeignKey("outcomes.InstrumentVersion", on_delete=models.PROTECT)
+    respondent = models.CharField(
+        max_length=14, choices=Respondent, blank=True, default="", help_text="Where several people are asked"
+    )
     status = models.CharField(max_length=8, choices=Status)
     not_done_reason = models.CharField(max_length=200, blank=True)
     source = models.CharField(max_length=11, choices=Source)
@@ -42,7 +50,7 @@ class Response(Record):
         constraints = [
             models.UniqueConstraint(
                 name="response_once",
-                fields=["participant", "instrument", "visit", "day", "minute"],
+                fields=["participant", "instrument", "visit", "day", "minute", "respondent"],
                 nulls_distinct=False,
                 violation_error_message="This form has already been saved. Open it to correct it.",
             ),
