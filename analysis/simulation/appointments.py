@@ -81,7 +81,8 @@ def follow_up(u: FloatArray, visit: PlannedVisit, booked: Appointments, conduct:
     u (2,): uniform numbers. A visit planned for the first day has no jitter in days, only an hour.
     """
     half = min(visit.nominal_day - visit.earliest, visit.latest - visit.nominal_day)
-    day = visit.nominal_day + round(normal(u[0], Normal(mean=0, sd=conduct.window_sd_share * half)))
+    off = normal(u[0], Normal(mean=0, sd=conduct.window_sd_share * half)) if half else 0.0
+    day = visit.nominal_day + round(min(max(off, -2 * half), 2 * half))
     if half:
         day = _weekday_towards(booked.infusion_date, day, visit.nominal_day)
     return booked.local(max(day, 1), truncated(u[1], conduct.hour))

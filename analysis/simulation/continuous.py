@@ -20,6 +20,7 @@ from .latent import (
 )
 from .parameters import DIMENSIONS, Arm, Parameters
 from .people import draw_person
+from .records import GuessValue
 from .streams import stream
 
 
@@ -98,7 +99,7 @@ def _dissociation_and_guess(
     return cadss, [first_guess(x[0], x[1], c, parameters) for x, c in zip(u, cadss, strict=True)]
 
 
-def first_guess(unsure: float, belief: float, cadss: float, parameters: Parameters) -> str:
+def first_guess(unsure: float, belief: float, cadss: float, parameters: Parameters) -> GuessValue:
     """A guess from two uniform numbers: a fifth do not know, the others follow their dissociation."""
     law = parameters.guess
     if unsure < law.do_not_know:

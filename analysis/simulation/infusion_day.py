@@ -105,14 +105,16 @@ def infuse(
     cadss = _cadss_by_minute(rng.random(), arm, design, law)
     body = _body(rng.random(8), rng.standard_normal(2), arm, at_rest(seed, index, parameters), law)
     noise = rng.standard_normal((3, len(design.clock)))
-    jitter = np.rint(rng.uniform(-2, 2, len(design.clock))).astype(int)
+    jitter = np.rint(rng.uniform(-3, 3, len(design.clock)))
     run = _run(body, design, law)
     if max(cadss.values()) >= 50:
         run.rules.append(RuleEvent("S17", design.infusion_minutes, "ALERT"))
-    readings = _readings(body, run, noise, jitter, design, law)
+    readings = _readings(body, run, noise=noise, jitter=jitter, design=design, law=law)
     weight = round(person.weight_kg + law.weight_change_sd * float(rng.standard_normal()), 1)
     pump = 1 + 0.003 * float(np.tanh(rng.standard_normal()))
-    return InfusionDay(_record(run, readings, weight, pump, started_at, design), cadss)
+    return InfusionDay(
+        _record(run, readings=readings, weight=weight, pump=pump, started_at=started_at, design=design), cadss
+    )
 
 
 def pump_setting(weight_kg: float, design: TrialDesign) -> tuple[float, float]:
@@ -199,11 +201,14 @@ def _stop(run: _Run, rule: str, minute: int) -> None:
 
 
 def _readings(
-    body: _Body, run: _Run, noise: FloatArray, jitter: np.ndarray, design: TrialDesign, law: Infusion
+    body: _Body, run: _Run, *, noise: FloatArray, jitter: FloatArray, design: TrialDesign, law: Infusion
 ) -> tuple[Reading, ...]:
-    """The readings of the clock and, in between, those that a hold or a repeat asks for."""
+    """The readings of the clock and, in between, those that a hold or a repeat asks for.
+
+    While the pump runs they are on the minute, so that a rule fires at the reading that fired it.
+    """
     taken = {
-        int(minute + (jitter[k] if minute > 0 else 0)): (minute, noise[:, k])
+        int(minute + (jitter[k] if minute > design.infusion_minutes else 0)): (minute, noise[:, k])
         for k, minute in enumerate(design.clock)
     }
     planned = [_reading(body, m, nominal, e, law) for m, (nominal, e) in taken.items()]
@@ -253,7 +258,8 @@ def _segments(run: _Run, rate: float, minutes: int) -> Iterator[RateSegment]:
     for start, end in run.holds:
         if start > at:
             yield RateSegment(at, start, rate)
-        yield RateSegment(start, end, 0.0)
+        if end > start:
+            yield RateSegment(start, end, 0.0)
         left -= start - at
         at = end
     last = at + left if run.stopped_at is None else run.stopped_at
@@ -263,6 +269,7 @@ def _segments(run: _Run, rate: float, minutes: int) -> Iterator[RateSegment]:
 
 def _record(
     run: _Run,
+    *,
     readings: tuple[Reading, ...],
     weight: float,
     pump: float,

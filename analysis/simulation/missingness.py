@@ -67,7 +67,7 @@ def use_rescue(seed: int, index: int, z: FloatArray, parameters: Parameters) -> 
     rng = stream(seed, "rescue", index)
     u = rng.random((_WEEKS, 2))
     doses = rng.poisson(parameters.diary.rescue_doses_per_day, (_WEEKS, 7))
-    taken = np.zeros(len(DAYS))
+    taken: FloatArray = np.zeros(len(DAYS))
     events = []
     for week in range(_WEEKS):
         first = 7 * week + 1 - FIRST_DAY
@@ -78,7 +78,8 @@ def use_rescue(seed: int, index: int, z: FloatArray, parameters: Parameters) -> 
         taken[days] = np.maximum(doses[week], 1) + 4 * above
         if above:
             events.append(IntercurrentEvent("ICE-2", 7 * week + 1, 7 * week + 7))
-    return RescueUse(law.relief * (taken > 0), taken, tuple(events))
+    relief = np.where(taken > 0, law.relief, 0.0)
+    return RescueUse(relief, taken, tuple(events))
 
 
 def drop_out(

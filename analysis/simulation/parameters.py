@@ -233,6 +233,7 @@ class Pk(_Part):
     residual_cv: float
     lloq: float
     time_sd_minutes: float
+    mg_per_ml: float
     sample_minutes: tuple[int, ...]
 
 

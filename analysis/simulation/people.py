@@ -50,6 +50,11 @@ class Person:
     expectancy_positive: float
     expectancy_negative: float
 
+    @property
+    def other_side(self) -> Literal["left", "right"]:
+        """The side of the body across from the painful one."""
+        return "right" if self.painful_side == "left" else "left"
+
 
 def draw_person(seed: int, index: int, parameters: Parameters, *, sites: int) -> Person:
     """The person with this index. sites: how many sites the trial has.

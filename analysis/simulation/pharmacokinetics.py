@@ -21,12 +21,11 @@ def sample_levels(
     *,
     weight_kg: float,
     segments: tuple[RateSegment, ...],
-    mg_per_ml: float,
     parameters: Parameters,
 ) -> tuple[PkSample, ...]:
     """Concentrations at the protocol's sample times, each taken some minutes early or late.
 
-    segments: the pump's rates in mL/h; mg_per_ml: the concentration of ketamine base in the syringe.
+    segments: the pump's rates in mL/h, of ketamine base at the concentration of `defaults.yaml`.
     """
     law = parameters.pk
     rng = stream(seed, "pk", index)
@@ -37,7 +36,7 @@ def sample_levels(
     for nominal in law.sample_minutes:
         minute = nominal + law.time_sd_minutes * float(np.clip(rng.standard_normal(), -2.5, 2.5))
         error = np.exp(_log_sd(law.residual_cv) * rng.standard_normal(3))
-        amounts = _amounts(system, segments, mg_per_ml, minute)[[0, 2, 3]]
+        amounts = _amounts(system, segments, law.mg_per_ml, minute)[[0, 2, 3]]
         level = np.round(amounts / volumes * _UG_PER_MG * error, 1).tolist()
         samples.append(PkSample(nominal, round(minute, 1), *level))
     return tuple(samples)

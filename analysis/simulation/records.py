@@ -14,18 +14,24 @@ from .people import Person
 
 MissingReason = Literal["not_answered", "refused"]
 GuessValue = Literal["active", "control", "unknown"]
+GuesserRole = Literal["participant", "nurse", "rater"]
+GuessReason = Literal["benefit", "side_effects", "nothing", "other"]
 
 
 @dataclass(frozen=True, slots=True)
 class VisitRecord:
-    """A visit as it went: day from infusion, start in UTC, None when it was missed."""
+    """A visit as it went: day from infusion and start in UTC, planned ones if the visit was missed.
+
+    forms_done, qst_done: whether questionnaires and QST, where due, took place.
+    """
 
     id: str
     day: int
-    at: datetime | None
+    at: datetime
     in_window: bool
     status: Literal["done", "missed"]
-    missing_reason: str = ""
+    forms_done: bool = True
+    qst_done: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +173,12 @@ class InfusionRecord:
 class Guess:
     """What somebody believes the participant received; confidence 0-10."""
 
-    who: Literal["participant", "nurse", "rater"]
+    who: GuesserRole
     visit: str
     minute: int | None
     guess: GuessValue
     confidence: int
-    reason: Literal["benefit", "side_effects", "nothing", "other"]
+    reason: GuessReason
 
 
 @dataclass(frozen=True, slots=True)

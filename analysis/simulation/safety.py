@@ -45,7 +45,7 @@ def harms(
     u = rng.random((len(parameters.adverse_events), 6))
     v = rng.random(10)
     events = [
-        _event(term, rate, arm, u[k], booked, parameters)
+        _event(term, rate, arm, u=u[k], booked=booked, parameters=parameters)
         for k, (term, rate) in enumerate(parameters.adverse_events.items())
     ]
     if v[0] < law.serious[arm]:
@@ -63,7 +63,7 @@ def _one_of(visits: list[str], uniform: float) -> str:
 
 
 def _event(
-    term: str, rate: EventRate, arm: Arm, u: FloatArray, booked: Appointments, parameters: Parameters
+    term: str, rate: EventRate, arm: Arm, *, u: FloatArray, booked: Appointments, parameters: Parameters
 ) -> AdverseEvent | None:
     if u[0] >= (rate.active if arm == "active" else rate.control):
         return None

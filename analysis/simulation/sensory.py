@@ -13,7 +13,7 @@ import numpy as np
 
 from .design import QstNorm
 from .draws import FloatArray
-from .parameters import DIMENSIONS, Parameters, Qst, Stratum
+from .parameters import DIMENSIONS, Qst, Stratum
 from .records import CpmRecord, QstTrial
 
 PARAMETERS = ("CDT", "WDT", "TSL", "CPT", "HPT", "MDT", "MPT", "MPS", "WUR", "VDT", "PPT")
@@ -218,12 +218,11 @@ def session_trials(
     norms: Mapping[str, QstNorm],
     stratum: Stratum,
     rng: np.random.Generator,
-    parameters: Parameters,
+    law: Qst,
     *,
     control: bool,
 ) -> tuple[dict[str, float], tuple[QstTrial, ...]]:
     """The values and raw trials of one area at one visit. z (4,): the latent state."""
-    law = parameters.qst
     intended = intended_z(z, rng.standard_normal(len(PARAMETERS)), law, control=control)
     value = values_of(intended, norms)
     return value, trials(value, stratum, rng, law)

@@ -15,6 +15,7 @@ Stream = Literal[
     "demography",
     "recruitment",
     "screening",
+    "failure",
     "screening_items",
     "screening_qst",
     "screening_entry",
