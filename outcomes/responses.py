@@ -240,11 +240,17 @@ def _tell(entries: Sequence[ResponseEntry], rows: Sequence[Mapping[str, Any]]) -
 
 
 def _findings(entry: ResponseEntry, row: Mapping[str, Any]) -> Iterable[findings.NewFinding]:
-    """The findings that the participant's protocol asks of this instrument."""
-    definition = entry.participant.protocol_version.definition
-    values = {**row["scored"].values, **{f"item.{i['item']}": i["value"] for i in row["items"]}}
-    for wanted in definition.findings_of(entry.instrument):
-        value = values.get(wanted.source)
+    """The findings that the participant's protocol asks of this instrument, but for summaries of diary days."""
+    items = {item["item"]: item["value"] for item in row["items"] if item["value"] is not None}
+    for wanted in entry.participant.protocol_version.definition.findings_of_instrument(entry.instrument):
+        if wanted.diary:
+            continue
+        if wanted.highest_item:
+            value, source = max(items.values(), default=None), "highest_item"
+        elif wanted.item:
+            value, source = items.get(wanted.item), wanted.item
+        else:
+            value, source = row["scored"].values.get(wanted.score), wanted.score
         if value is not None:
             yield findings.NewFinding(
                 entry.participant.pk,
@@ -253,7 +259,7 @@ def _findings(entry: ResponseEntry, row: Mapping[str, Any]) -> Iterable[findings
                 value if isinstance(value, str) else float(value),
                 "response",
                 row["id"],
-                wanted.source,
+                str(source),
             )
 
 

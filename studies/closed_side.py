@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from django.db import connection, transaction
 
 from studies.acting import Actor, acting
-from studies.errors import database_refusals
+from studies.errors import RandomisationRefused, database_refusals
 from studies.models import ProtocolVersion, Study
 from studies.randomisation import generate_list
 
@@ -23,11 +23,13 @@ def make_list(actor: Actor, *, study: Study, protocol: ProtocolVersion, seed: in
     seed: 128 bits; None takes them from the operating system, the only way outside a demonstration.
     """
     definition = protocol.definition
+    if definition.randomisation is None:
+        raise RandomisationRefused(f"{study} is not randomised here: its protocol has no 'randomisation'.")
     used_seed = secrets.randbits(128) if seed is None else seed
     rows = generate_list(
         used_seed,
         strata=list(study.strata.order_by("code").values_list("code", flat=True)),
-        ratio=definition.ratio(),
+        ratio=definition.ratio,
         block_sizes=definition.randomisation.block_sizes,
         rows_per_stratum=definition.randomisation.rows_per_stratum,
     )

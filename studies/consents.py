@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -21,11 +22,13 @@ def sign_consent(user: User, *, participant: Participant, version: str, signed_a
     Raises NotAllowed; InvalidEntry for a version not in force on that day or a time in the future; AlreadyDone.
     """
     require(may_obtain_consent(user, participant.site), f"obtain consent at site {participant.site.code}")
-    in_force = participant.protocol_version.definition.consent_in_force(signed_at.date())
+    site = participant.site
+    day = signed_at.astimezone(ZoneInfo(site.time_zone)).date()
+    in_force = participant.protocol_version.definition.consent_in_force(day, site.code)
     if in_force is None or in_force.version != version:
         known = in_force.version if in_force else "none"
         raise InvalidEntry(
-            f"Consent version {version} is not the one in force on {signed_at:%d %b %Y} (that is {known}).",
+            f"Consent version {version} is not the one in force on {day:%d %b %Y} (that is {known}).",
             field="version",
         )
     if signed_at > timezone.now():
@@ -36,7 +39,7 @@ def sign_consent(user: User, *, participant: Participant, version: str, signed_a
         participant=participant, version=version, signed_at=signed_at, obtained_by=user
     )
     if participant.age_years is None and participant.birth:
-        participant.age_years = age_on(signed_at.date(), participant.birth)
+        participant.age_years = age_on(day, participant.birth)
         participant.save(update_fields=["age_years"])
     return consent
 

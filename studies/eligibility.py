@@ -1,80 +1,78 @@
-"""Eligibility: criteria answered or derived from findings, and the investigator's decision."""
+"""Eligibility: criteria judged from findings and from the investigator's answers, and the decision taken on them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from studies.acting import verb
-from studies.errors import AlreadyDone, InvalidEntry, NotEligible
+from studies.errors import AlreadyDone, InvalidEntries, InvalidEntry, NotEligible
 from studies.findings import values_of
 from studies.models import CriterionResult, EligibilityDecision, Participant, User
 from studies.permissions import may_answer_criteria, may_decide_eligibility, require
-from studies.protocol import Criterion
+from studies.protocol.eligibility import Criterion
 
 Result = CriterionResult.Result
 _OF_TRUTH = {True: Result.MET, False: Result.NOT_MET, None: Result.UNKNOWN}
+_TRUTH_OF = {result: truth for truth, result in _OF_TRUTH.items()}
 
 
-@verb(because="eligibility criterion answered")
-def answer_criterion(
-    user: User, *, participant: Participant, criterion: str, result: str, comment: str = "", reason: str = ""
-) -> CriterionResult:
-    """Answer one criterion by hand: met, not_met or unknown.
-
-    Raises NotAllowed; InvalidEntry for an unknown criterion or result, or a changed answer without a reason.
-    """
-    return answer_criteria(user, participant=participant, answers={criterion: result}, comment=comment, reason=reason)[0]
-
-
-@verb(because="eligibility criteria answered")
-def answer_criteria(
-    user: User, *, participant: Participant, answers: dict[str, str], comment: str = "", reason: str = ""
+@verb(because="eligibility criteria judged")
+def judge_criteria(
+    user: User,
+    *,
+    participant: Participant,
+    answers: Mapping[str, str] | None = None,
+    comment: str = "",
+    reason: str = "",
 ) -> list[CriterionResult]:
-    """Answer several criteria by hand, {criterion: met|not_met|unknown}; all of them or none."""
+    """Judge every criterion from the findings known now and the investigator's answers; all or none are saved.
+
+    answers: {criterion: met|not_met|unknown} for criteria whose protocol asks a question; answers given earlier
+    stand. What neither findings nor an answer settle is unknown. Returns all results, in the order of the protocol.
+    Raises NotAllowed, AlreadyDone after the decision, InvalidEntries naming each criterion at fault.
+    """
     require(may_answer_criteria(user, participant.site), "answer eligibility criteria here")
     _require_undecided(participant)
-    known = {c.id: c for c in participant.protocol_version.definition.criteria}
-    for criterion, result in answers.items():
-        if criterion not in known:
-            raise InvalidEntry(f"The protocol has no criterion {criterion}.", field=criterion)
-        if result not in Result.values:
-            raise InvalidEntry(f"Answer {criterion} with met, not met or not yet known.", field=criterion)
-    changed = participant.criteria.filter(criterion__in=answers).exclude(result=Result.UNKNOWN)
-    for saved in changed:
-        if saved.result != answers[saved.criterion] and not reason.strip():
-            raise InvalidEntry(f"{saved.criterion} was answered before: give a reason.", field="reason")
-    return [
-        CriterionResult.objects.update_or_create(
-            participant=participant,
-            criterion=criterion,
-            defaults={"result": result, "derived": False, "comment": comment},
-        )[0]
-        for criterion, result in answers.items()
-    ]
-
-
-@verb(because="eligibility criteria derived from findings")
-def derive_criteria(user: User, *, participant: Participant) -> list[CriterionResult]:
-    """Compute every criterion that has an expression, from the participant's findings.
-
-    A criterion whose findings are not there yet is unknown. Answers given by hand are left alone.
-    """
-    require(may_answer_criteria(user, participant.site), "derive eligibility criteria here")
-    _require_undecided(participant)
-    findings = values_of(participant)
     saved = {r.criterion: r for r in participant.criteria.all()}
-    derived = []
-    for criterion in participant.protocol_version.definition.criteria:
-        if criterion.expression is None or (criterion.id in saved and not saved[criterion.id].derived):
-            continue
-        derived.append(
-            CriterionResult.objects.update_or_create(
+    given = _checked_answers(participant, answers or {}, saved, reason)
+    findings = values_of(participant)
+    results = []
+    for criterion in participant.protocol_version.definition.eligibility:
+        before = saved.get(criterion.id)
+        answer = given.get(criterion.id, before.answer if before else None)
+        results.append(
+            CriterionResult(
                 participant=participant,
                 criterion=criterion.id,
-                defaults={"result": _OF_TRUTH[criterion.evaluate(findings)], "derived": True},
-            )[0]
+                answer=answer,
+                result=_OF_TRUTH[criterion.holds(findings, answer)],
+                comment=comment if criterion.id in given else before.comment if before else "",
+            )
         )
-    return derived
+    return CriterionResult.objects.bulk_create(
+        results,
+        update_conflicts=True,
+        unique_fields=["participant", "criterion"],
+        update_fields=["answer", "result", "comment"],
+    )
+
+
+def _checked_answers(
+    participant: Participant, answers: Mapping[str, str], saved: Mapping[str, CriterionResult], reason: str
+) -> dict[str, bool | None]:
+    questions = {c.id for c in participant.protocol_version.definition.eligibility if c.answered}
+    problems = []
+    for criterion, answer in answers.items():
+        if criterion not in questions:
+            problems.append(InvalidEntry(f"The protocol asks no question for {criterion}.", field=criterion))
+        elif answer not in Result.values:
+            problems.append(InvalidEntry(f"Answer {criterion} with met, not met or not yet known.", field=criterion))
+        elif criterion in saved and saved[criterion].answer not in (None, _TRUTH_OF[Result(answer)]) and not reason.strip():
+            problems.append(InvalidEntry(f"{criterion} was answered before: give a reason.", field="reason"))
+    if problems:
+        raise InvalidEntries(problems)
+    return {criterion: _TRUTH_OF[Result(answer)] for criterion, answer in answers.items()}
 
 
 @verb(because="eligibility decided")
@@ -84,43 +82,39 @@ def decide(
     """Include or exclude a participant.
 
     Inclusion needs every inclusion criterion met and every exclusion criterion not met; unknown blocks.
-    Exclusion makes the participant a screen failure. Raises NotAllowed, NotEligible, AlreadyDone.
+    Exclusion makes the participant a screen failure. Raises NotAllowed, NotEligible, AlreadyDone, InvalidEntry.
     """
     require(may_decide_eligibility(user, participant.site), "decide on eligibility here")
-    participant = Participant.objects.select_for_update().get(pk=participant.pk)
+    participant = Participant.objects.select_for_update(of=("self",)).get(pk=participant.pk)
     _require_undecided(participant)
-    open_criteria = open_or_failed(participant)
-    if included and open_criteria:
-        raise NotEligible(f"{participant} cannot be included: {', '.join(open_criteria)} failed or not yet known.")
-    if not included and not (open_criteria or reason.strip()):
+    standing = in_the_way(participant)
+    if included and standing:
+        raise NotEligible(f"{participant} cannot be included: {', '.join(standing)} failed or not yet known.")
+    if not included and not (standing or reason.strip()):
         raise InvalidEntry("Every criterion is fulfilled: say why the participant is excluded.", field="reason")
     decision = EligibilityDecision.objects.create(
         participant=participant,
         included=included,
         decided_at=decided_at,
         decided_by=user,
-        failed_criteria=[] if included else open_criteria,
+        failed_criteria=[] if included else standing,
     )
     if not included:
         participant.status = Participant.Status.SCREEN_FAILURE
         participant.ended_on = decided_at.date()
-        participant.end_reason = reason[:200] or f"Criteria {', '.join(open_criteria)}"[:200]
+        participant.end_reason = (reason or f"Criteria {', '.join(standing)}")[:200]
         participant.save(update_fields=["status", "ended_on", "end_reason"])
     return decision
 
 
-def open_or_failed(participant: Participant) -> list[str]:
+def in_the_way(participant: Participant) -> list[str]:
     """The criteria that stand in the way of randomisation, in the order of the protocol."""
     results = dict(participant.criteria.values_list("criterion", "result"))
-    return [
-        criterion.id
-        for criterion in participant.protocol_version.definition.criteria
-        if results.get(criterion.id) != _needed(criterion)
-    ]
+    return [c.id for c in participant.protocol_version.definition.eligibility if not _allows(c, results)]
 
 
-def _needed(criterion: Criterion) -> str:
-    return Result.MET if criterion.kind == "inclusion" else Result.NOT_MET
+def _allows(criterion: Criterion, results: Mapping[str, str]) -> bool:
+    return criterion.allows(_TRUTH_OF[Result(results.get(criterion.id, Result.UNKNOWN))])
 
 
 def _require_undecided(participant: Participant) -> None:

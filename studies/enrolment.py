@@ -9,6 +9,8 @@ from studies.acting import verb
 from studies.errors import InvalidEntry
 from studies.models import ContactDetails, Participant, Site, User, Visit
 from studies.permissions import may_enrol, may_see_identity, require
+from studies.protocol import ProtocolDefinition
+from studies.protocol.schedule import VisitPlan
 
 
 @verb(because="participant enrolled")
@@ -45,11 +47,16 @@ def enrol(
     )
     Visit.objects.bulk_create(
         Visit(participant=participant, code=visit.id, position=position)
-        for position, visit in enumerate(protocol.definition.scheduled_visits(), start=1)
+        for position, visit in enumerate(planned_visits(protocol.definition), start=1)
     )
     if contact:
         ContactDetails.objects.create(participant=participant, ciphertext=identity.encrypt(contact))
     return participant
+
+
+def planned_visits(definition: ProtocolDefinition) -> list[VisitPlan]:
+    """The visits that every participant has, in the order of the protocol."""
+    return [visit for visit in definition.visits if visit.kind == "planned"]
 
 
 @verb(because="contact details entered")

@@ -48,7 +48,14 @@ def _study(definition: ProtocolDefinition) -> Study:
 def _add_sites(study: Study, definition: ProtocolDefinition) -> None:
     Site.objects.bulk_create(
         [
-            Site(study=study, code=s.code, name=s.name, country=s.country, time_zone=s.time_zone)
+            Site(
+                study=study,
+                code=s.code,
+                name=s.name,
+                country=s.country,
+                time_zone=s.time_zone,
+                planned_participants=s.planned_participants,
+            )
             for s in definition.sites
             if not study.sites.filter(code=s.code).exists()
         ]
@@ -60,7 +67,7 @@ def _add_strata(study: Study, definition: ProtocolDefinition) -> None:
     Stratum.objects.bulk_create(
         [
             Stratum(study=study, code=code, levels=levels)
-            for code, levels in definition.strata_cells().items()
+            for code, levels in definition.strata_levels().items()
             if code not in known
         ]
     )

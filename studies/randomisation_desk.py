@@ -9,6 +9,7 @@ from studies.errors import InvalidEntry, RandomisationRefused, database_refusals
 from studies.findings import values_of
 from studies.models import Allocation, Deviation, Participant, Stratum, User
 from studies.permissions import may_randomise, require
+from studies.protocol.design import stratum_code
 
 
 @verb(because="participant randomised")
@@ -29,13 +30,13 @@ def randomise(user: User, *, participant: Participant) -> Allocation:
 
 
 def stratum_of(participant: Participant) -> Stratum:
-    """The stratum that the site and the findings put a participant in. Raises RandomisationRefused naming what lacks."""
+    """The stratum that the site and the findings put a participant in. Raises RandomisationRefused."""
     definition = participant.protocol_version.definition
-    known = {**values_of(participant), "site": participant.site.code}
-    missing = [factor for factor in definition.strata_factors() if factor not in known]
-    if missing:
-        raise RandomisationRefused(f"The stratum cannot be told yet: {', '.join(missing)} not known.")
-    code = definition.stratum_code({factor: str(known[factor]) for factor in definition.strata_factors()})
+    levels = definition.stratum_levels_of(participant.site.code, values_of(participant))
+    if levels is None:
+        factors = ", ".join(factor.label for factor in definition.strata.factors)
+        raise RandomisationRefused(f"The stratum cannot be told yet: {factors} not known.")
+    code = stratum_code(levels)
     stratum = Stratum.objects.filter(study=participant.study, code=code).first()
     if stratum is None:
         raise RandomisationRefused(f"The protocol has no stratum {code}.")

@@ -10,6 +10,7 @@ from studies.consents import require_collection
 from studies.errors import AlreadyDone, InvalidEntry
 from studies.models import Deviation, Infusion, Participant, User, Visit
 from studies.permissions import may_enter_response, may_plan_visits, require
+from studies.protocol import Window
 
 
 @verb(because="infusion planned")
@@ -39,11 +40,11 @@ def set_windows(participant: Participant, *, day0: date, infusion_end: datetime 
     """Write the windows of all visits of a participant, in one statement."""
     zone = ZoneInfo(participant.site.time_zone)
     definition = participant.protocol_version.definition
-    visits = [v for v in participant.visits.all() if definition.has_visit(v.code)]
+    visits = list(participant.visits.all())
     for visit in visits:
-        window = definition.window(visit.code, day0=day0, infusion_end=infusion_end, zone=zone)
+        window = definition.window(visit.code, day0, infusion_end, zone)
         visit.opens_at, visit.closes_at, visit.target_on = window.opens, window.closes, window.target
-        visit.out_of_window = bool(visit.started_at and not _inside(visit, visit.started_at))
+        visit.out_of_window = bool(visit.started_at and not window.contains(visit.started_at))
     Visit.objects.bulk_update(visits, ["opens_at", "closes_at", "target_on", "out_of_window"])
 
 
@@ -59,11 +60,12 @@ def start_visit(user: User, *, visit: Visit, started_at: datetime) -> Visit:
     require_collection(participant)
     if visit.status != Visit.Status.PLANNED:
         raise AlreadyDone(f"Visit {visit.code} is already {visit.get_status_display().lower()}.")
+    severity = window_of(visit).deviation(started_at)
     visit.started_at, visit.status = started_at, Visit.Status.DONE
-    visit.out_of_window = not _inside(visit, started_at)
+    visit.out_of_window = severity is not None
     visit.save(update_fields=["started_at", "status", "out_of_window"])
-    if visit.out_of_window:
-        _record_window_deviation(visit)
+    if severity is not None:
+        _record_window_deviation(visit, severity)
     return visit
 
 
@@ -91,28 +93,29 @@ def undo_missed(user: User, *, visit: Visit, reason: str) -> Visit:  # noqa: ARG
     return visit
 
 
-def _inside(visit: Visit, moment: datetime) -> bool:
-    if visit.opens_at is None or visit.closes_at is None:
-        return True
-    return visit.opens_at <= moment <= visit.closes_at
+def window_of(visit: Visit) -> Window:
+    """The window of a visit by the protocol: round the infusion as it was, or as it is planned."""
+    participant = visit.participant
+    zone = ZoneInfo(participant.site.time_zone)
+    infusion = Infusion.objects.filter(participant=participant).first()
+    day0 = infusion.started_at.astimezone(zone).date() if infusion else participant.planned_infusion_on
+    definition = participant.protocol_version.definition
+    return definition.window(visit.code, day0, infusion.ended_at if infusion else None, zone)
 
 
-def _record_window_deviation(visit: Visit) -> None:
-    opens, closes, started = visit.opens_at, visit.closes_at, visit.started_at
-    if opens is None or closes is None or started is None:
-        return
-    outside = opens - started if started < opens else started - closes
-    # More than twice the window: as far outside as half the window is wide.
-    major = outside > (closes - opens) / 2
+def _record_window_deviation(visit: Visit, severity: str) -> None:
     zone = ZoneInfo(visit.participant.site.time_zone)
+    started, opens, closes = (
+        moment.astimezone(zone) if moment else None for moment in (visit.started_at, visit.opens_at, visit.closes_at)
+    )
     Deviation.objects.create(
         participant=visit.participant,
         visit=visit,
         kind=Deviation.Kind.WINDOW,
-        severity=Deviation.Severity.MAJOR if major else Deviation.Severity.MINOR,
-        occurred_on=started.astimezone(zone).date(),
+        severity=severity,
+        occurred_on=started.date() if started else None,
         description=(
-            f"{visit.code} on {started.astimezone(zone):%d %b %Y %H:%M} is outside its window"
-            f" ({opens.astimezone(zone):%d %b %Y %H:%M} to {closes.astimezone(zone):%d %b %Y %H:%M})."
+            f"{visit.code} on {started:%d %b %Y %H:%M} is outside its window"
+            f" ({opens:%d %b %Y %H:%M} to {closes:%d %b %Y %H:%M})."
         ),
     )

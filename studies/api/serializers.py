@@ -95,7 +95,7 @@ class ConsentSerializer(OfParticipant):
 class CriterionResultSerializer(OfParticipant):
     class Meta:
         model = CriterionResult
-        fields = ("id", "participant", "criterion", "result", "derived", "comment", *STAMPS)
+        fields = ("id", "participant", "criterion", "result", "answer", "comment", *STAMPS)
 
 
 class EligibilityDecisionSerializer(OfParticipant):

@@ -92,7 +92,7 @@ class ParticipantView(RecordView):
     def criteria(self, request: Request, identifier: str) -> Response:
         body = body_of(serializers.CriteriaBody, request)
         participant = visible_participant(request, identifier)
-        results = eligibility_verbs.answer_criteria(acting_user(request), participant=participant, **body)
+        results = eligibility_verbs.judge_criteria(acting_user(request), participant=participant, **body)
         return Response(serializers.CriterionResultSerializer(results, many=True).data)
 
     @extend_schema(request=serializers.EligibilityBody, responses={201: serializers.EligibilityDecisionSerializer})

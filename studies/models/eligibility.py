@@ -19,7 +19,7 @@ class CriterionResult(Record):
     participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="criteria")
     criterion = models.CharField(max_length=10)
     result = models.CharField(max_length=8, choices=Result)
-    derived = models.BooleanField(default=False, help_text="Computed from findings, not answered by a person")
+    answer = models.BooleanField(null=True, help_text="What a person answered, where the protocol asks")
     comment = models.TextField(blank=True)
 
     class Meta:

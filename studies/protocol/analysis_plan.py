@@ -1,0 +1,364 @@
+"""The analysis plan of a protocol file: populations, endpoints, estimand, models, looks, responders, safety.
+
+It says what is estimated and when somebody looks; how is in analysis/. ICH E9(R1) gives the estimand its parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from studies.protocol.schedule import collected_instruments
+from studies.protocol.section import Code, Key, Section, Text, Version, repeated
+from studies.protocol.yaml_document import Mistake
+
+Proportion = Annotated[float, Field(gt=0, lt=1)]
+SpendingFunction = Literal["lan_demets_of", "lan_demets_pocock"]
+SafetySummary = Literal[
+    "adverse_events",
+    "serious_adverse_events",
+    "infusion_rules",
+    "infusion_delivery",
+    "vital_signs",
+    "laboratory",
+    "suicidality",
+    "dissociation",
+]
+
+
+class Population(Section):
+    """An analysis set: who is counted."""
+
+    code: Code
+    label: Text
+    definition: Text
+
+
+class Timepoint(Section):
+    """When a value is taken: at a visit, or as the mean of diary days counted from the infusion."""
+
+    code: Code
+    label: str = ""
+    visit: str | None = None
+    days: tuple[int, int] | None = None
+    at_least: Annotated[int, Field(ge=1)] = 1
+
+    @model_validator(mode="after")
+    def is_one_thing(self) -> Timepoint:
+        """A visit or diary days, whose mean needs some of its days."""
+        if (self.visit is None) == (self.days is None):
+            raise ValueError("Give either a visit or diary days.")
+        if self.days and not 1 <= self.at_least <= self.days[1] - self.days[0] + 1:
+            raise ValueError(f"Days {self.days[0]} to {self.days[1]} cannot hold {self.at_least} entries.")
+        return self
+
+
+class Endpoint(Section):
+    """One endpoint: which value of which instrument, at which times, and the one time it is judged at.
+
+    `change`: difference from baseline. `responder`: at least `responder_percent` better than at baseline.
+    `dissociation_contrast`: the arms' difference in this value minus that in the score named by `against`.
+    """
+
+    id: Key
+    role: Literal["primary", "key_secondary", "other"]
+    order: Annotated[int, Field(ge=1)] | None = None
+    label: Text
+    type: Literal["change", "responder", "level", "time_to_loss", "dissociation_contrast"]
+    instrument: Key
+    item: str | None = None
+    score: str | None = None
+    better: Literal["lower", "higher"]
+    responder_percent: Annotated[float, Field(gt=0, le=100)] | None = None
+    baseline: Timepoint
+    timepoints: Annotated[tuple[Timepoint, ...], Field(min_length=1)]
+    at: Code
+    against: Key | None = None
+
+    @model_validator(mode="after")
+    def is_complete(self) -> Endpoint:
+        """One value, judged at one of its timepoints; a fixed sequence numbers its endpoints."""
+        if (self.item is None) == (self.score is None):
+            raise ValueError("Say which value: either an item or a score.")
+        if self.at not in {timepoint.code for timepoint in self.timepoints}:
+            raise ValueError(f"It is judged at {self.at}, which is not one of its timepoints.")
+        if (self.type == "responder") != (self.responder_percent is not None):
+            raise ValueError("responder_percent goes with type: responder, and only there.")
+        if (self.type == "dissociation_contrast") != (self.against is not None):
+            raise ValueError("'against' goes with type: dissociation_contrast, and only there.")
+        if (self.role == "key_secondary") != (self.order is not None):
+            raise ValueError(
+                "A key secondary endpoint, and only that, has its 'order' in the fixed sequence."
+            )
+        return self
+
+    def timepoint(self, code: str) -> Timepoint:
+        """The timepoint of this code. Raises KeyError."""
+        return next_or_key_error(self.timepoints, "code", code)
+
+
+class IntercurrentEvent(Section):
+    """An event after randomisation that changes what a value means, and how the estimand takes it (ICH E9(R1))."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^ICE-[0-9]{1,2}$")]
+    event: Text
+    strategy: Literal["treatment_policy", "hypothetical", "composite", "while_on_treatment", "missing_data"]
+    supplementary: tuple[Text, ...] = ()
+
+
+class Estimand(Section):
+    """What is to be estimated, by its five attributes."""
+
+    endpoint: Key
+    population: Text
+    treatment: Text
+    variable: Text
+    summary: Text
+    intercurrent_events: tuple[IntercurrentEvent, ...] = ()
+
+
+class Contrast(Section):
+    """Which arms are compared: the difference is active minus reference."""
+
+    active: Code
+    reference: Code
+
+
+class Model(Section):
+    """One model: of which endpoint, at which timepoints, with which covariates, for which contrasts.
+
+    Covariates are `baseline`, `strata`, `site`, `age_years`, `sex`, or a factor of the stratification.
+    `difference_in_change`: the baseline is one of the timepoints, and the effect is how much more an arm changed.
+    """
+
+    id: Key
+    endpoint: Key
+    method: Literal["mmrm", "ancova", "difference_of_means", "difference_of_proportions"]
+    population: Code
+    primary: bool = False
+    effect: Literal["difference", "difference_in_change"] = "difference"
+    timepoints: tuple[Code, ...] = ()
+    covariates: tuple[Key, ...] = ()
+    covariates_by_visit: tuple[Key, ...] = ()
+    covariance: Literal["us", "toeph", "ar1h", "csh", "cs"] | None = None
+    if_not_converged: tuple[Literal["toeph", "ar1h", "csh", "cs"], ...] = ()
+    df: Literal["kenward_roger", "satterthwaite", "residual"] | None = None
+    contrasts: Annotated[tuple[Contrast, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def says_what_its_method_needs(self) -> Model:
+        """Repeated measures have a covariance and degrees of freedom."""
+        if self.method == "mmrm" and not (self.covariance and self.df and self.timepoints):
+            raise ValueError("An mmrm needs timepoints, covariance and df.")
+        return self
+
+
+class PlannedLook(Section):
+    """One look at the data: at how many information units, and which data count."""
+
+    number: Annotated[int, Field(ge=1)]
+    information: Annotated[int, Field(ge=1)]
+    clinical_cutoff: date
+    label: str = ""
+
+
+class Futility(Section):
+    """When a look says that success has become unlikely. Shown; never a bound of the design when not binding."""
+
+    conditional_power_below: Proportion
+    drift: Literal["design", "trend", "null"]
+    binding: Literal[False] = False
+
+
+class Looks(Section):
+    """The group-sequential design: information, looks, and how the error is spent over them."""
+
+    information_unit: Text
+    population: Code
+    endpoint: Key
+    maximum_information: Annotated[int, Field(ge=1)]
+    planned: Annotated[tuple[PlannedLook, ...], Field(min_length=1)]
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    sides: Literal[1, 2]
+    spending: SpendingFunction
+    power: Proportion = 0.9
+    futility: Futility | None = None
+
+    def fractions(self) -> tuple[float, ...]:
+        """The planned information fractions, the last 1."""
+        return tuple(look.information / self.maximum_information for look in self.planned)
+
+    @model_validator(mode="after")
+    def looks_rise_to_the_maximum(self) -> Looks:
+        """Looks are numbered from 1 and come in the order of information and of time."""
+        rising = [(look.number, look.information, look.clinical_cutoff) for look in self.planned]
+        if [number for number, _, _ in rising] != list(range(1, len(rising) + 1)):
+            raise ValueError("Looks are numbered 1, 2, 3 without gaps.")
+        for before, after in zip(rising, rising[1:], strict=False):
+            if after[1] <= before[1] or after[2] <= before[2]:
+                raise ValueError(
+                    f"Look {after[0]} must come later than look {before[0]}, with more information."
+                )
+        if rising[-1][1] != self.maximum_information:
+            raise ValueError(f"The last look must be at the maximum, {self.maximum_information} units.")
+        return self
+
+
+class Responders(Section):
+    """Who has responded, and what a missing value counts as.
+
+    Better by a percentage (inclusive, with a tolerance: 7.0 to 4.9 is 30 %), or at a level at most so high.
+    """
+
+    endpoint: Key
+    thresholds_percent: tuple[Annotated[float, Field(gt=0, le=100)], ...] = ()
+    missing: Literal["non_responder"]
+    non_responder_after: tuple[str, ...] = ()
+    tolerance: float = 1e-9
+    level_at_most: float | None = None
+
+    @model_validator(mode="after")
+    def says_what_response_is(self) -> Responders:
+        """A percentage, a level, or both."""
+        if not self.thresholds_percent and self.level_at_most is None:
+            raise ValueError("Give thresholds_percent, or level_at_most, or both.")
+        return self
+
+
+class LossOfResponse(Section):
+    """Time until response is lost: among responders at `start`, over the timepoints, confirmed by the next one."""
+
+    endpoint: Key
+    threshold_percent: Annotated[float, Field(gt=0, le=100)]
+    start: Code
+    timepoints: Annotated[tuple[Code, ...], Field(min_length=2)]
+    confirmed: bool = True
+    end_day: Annotated[int, Field(gt=0)]
+
+
+class AnalysisPlan(Section):
+    """The whole plan. It has a version of its own: it may be refined while the protocol stands."""
+
+    version: Version
+    populations: Annotated[tuple[Population, ...], Field(min_length=1)]
+    endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
+    estimand: Estimand
+    models: Annotated[tuple[Model, ...], Field(min_length=1)]
+    looks: Looks | None = None
+    responders: Responders | None = None
+    loss_of_response: LossOfResponse | None = None
+    safety: tuple[SafetySummary, ...] = ()
+
+    @property
+    def primary_endpoint(self) -> Endpoint:
+        """The one primary endpoint."""
+        return next_or_key_error(self.endpoints, "role", "primary")
+
+    @property
+    def primary_model(self) -> Model:
+        """The model of record."""
+        return next_or_key_error(self.models, "primary", True)
+
+    def endpoint(self, key: str) -> Endpoint:
+        """The endpoint of this id. Raises KeyError."""
+        return next_or_key_error(self.endpoints, "id", key)
+
+
+def next_or_key_error(entries: tuple[Any, ...], attribute: str, wanted: object) -> Any:
+    """The first entry whose attribute has the value wanted. Raises KeyError with what there is."""
+    for entry in entries:
+        if getattr(entry, attribute) == wanted:
+            return entry
+    there = ", ".join(str(getattr(entry, attribute)) for entry in entries)
+    raise KeyError(f"There is no {attribute} {wanted!r} here; there is {there}.")
+
+
+def mistakes_in_analysis(sections: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Names that lead nowhere: arms, visits, diary days, endpoints, populations, timepoints, factors."""
+    plan = sections.get("analysis")
+    if plan is None:
+        return
+    yield from _below(repeated("endpoints", plan.endpoints, "id"))
+    yield from _below(repeated("populations", plan.populations, "code"))
+    yield from _below(_one_primary(plan))
+    yield from _below(_endpoints(plan, sections))
+    yield from _below(_models(plan, sections))
+    yield from _below(_references(plan))
+
+
+def _below(mistakes: Iterator[Mistake]) -> Iterator[Mistake]:
+    for mistake in mistakes:
+        yield Mistake(("analysis", *mistake.location), mistake.message)
+
+
+def _one_primary(plan: AnalysisPlan) -> Iterator[Mistake]:
+    if sum(endpoint.role == "primary" for endpoint in plan.endpoints) != 1:
+        yield Mistake(("endpoints",), "Exactly one endpoint must have role: primary.")
+    if sum(model.primary for model in plan.models) != 1:
+        yield Mistake(("models",), "Exactly one model must have primary: true.")
+    orders = sorted(endpoint.order for endpoint in plan.endpoints if endpoint.order is not None)
+    if orders != list(range(1, len(orders) + 1)):
+        yield Mistake(("endpoints",), f"The fixed sequence must be 1, 2, 3 without gaps; it is {orders}.")
+
+
+def _endpoints(plan: AnalysisPlan, sections: Mapping[str, Any]) -> Iterator[Mistake]:
+    if "visits" not in sections:
+        return
+    visits = {visit.id: visit for visit in sections["visits"]}
+    imported = "study" in sections and sections["study"].origin == "imported"
+    collected, diary = collected_instruments(sections), sections.get("diary")
+    for index, endpoint in enumerate(plan.endpoints):
+        place = ("endpoints", index)
+        if endpoint.instrument not in collected:
+            yield Mistake((*place, "instrument"), f"No visit collects '{endpoint.instrument}'.")
+            continue
+        for timepoint in (endpoint.baseline, *endpoint.timepoints):
+            visit = visits.get(timepoint.visit or "")
+            if timepoint.days and not (diary and diary.covers(*timepoint.days)):
+                first, last = timepoint.days
+                yield Mistake(place, f"The diary is not kept on all days from {first} to {last}.")
+            elif timepoint.visit and visit is None:
+                yield Mistake(place, f"'{timepoint.visit}' is not a visit.")
+            elif visit and not imported and endpoint.instrument not in {a.key for a in visit.assessments}:
+                yield Mistake(place, f"'{endpoint.instrument}' is not collected at {timepoint.visit}.")
+
+
+def _models(plan: AnalysisPlan, sections: Mapping[str, Any]) -> Iterator[Mistake]:
+    arms = {arm.code for arm in sections.get("arms", ())}
+    strata = sections.get("strata")
+    covariates = {"baseline", "strata", "site", "age_years", "sex"}
+    covariates |= {factor.key for factor in (strata.factors if strata else ())}
+    for index, model in enumerate(plan.models):
+        for contrast in model.contrasts if arms else ():
+            for code in sorted({contrast.active, contrast.reference} - arms):
+                yield Mistake(("models", index, "contrasts"), f"'{code}' is not an arm.")
+        for name in sorted({*model.covariates, *model.covariates_by_visit} - covariates if strata else ()):
+            allowed = ", ".join(sorted(covariates))
+            yield Mistake(
+                ("models", index, "covariates"), f"'{name}' is not a covariate here. Use {allowed}."
+            )
+
+
+def _references(plan: AnalysisPlan) -> Iterator[Mistake]:
+    endpoints = {endpoint.id: endpoint for endpoint in plan.endpoints}
+    populations = {population.code for population in plan.populations}
+    named: list[tuple[tuple[str | int, ...], Any]] = [
+        (("models", index), model) for index, model in enumerate(plan.models)
+    ]
+    parts = {"estimand": plan.estimand, "looks": plan.looks, "responders": plan.responders}
+    parts["loss_of_response"] = plan.loss_of_response
+    named += [((name,), part) for name, part in parts.items() if part is not None]
+    for place, part in named:
+        population = getattr(part, "population", None) if not isinstance(part, Estimand) else None
+        if population is not None and population not in populations:
+            yield Mistake((*place, "population"), f"'{population}' is not a population of the plan.")
+        endpoint = endpoints.get(part.endpoint)
+        if endpoint is None:
+            yield Mistake((*place, "endpoint"), f"'{part.endpoint}' is not an endpoint of the plan.")
+            continue
+        codes = {timepoint.code for timepoint in (endpoint.baseline, *endpoint.timepoints)}
+        for code in sorted({*getattr(part, "timepoints", ())} - codes):
+            yield Mistake((*place, "timepoints"), f"'{code}' is not a timepoint of {endpoint.id}.")

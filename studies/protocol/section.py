@@ -1,0 +1,73 @@
+"""What every section of a protocol file has in common: nothing unknown, nothing changed after reading."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+from studies.protocol.expression import Expression, parse
+from studies.protocol.yaml_document import Mistake
+
+
+class Section(BaseModel):
+    """A part of a protocol file."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, str_strip_whitespace=True, arbitrary_types_allowed=True
+    )
+
+
+def _condition(value: Any) -> Expression:
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, str):
+        return parse(value)
+    raise ValueError(f"A condition is a text such as sbp > 180, not {value!r}.")
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"'{name}' is not a time zone; write one such as Europe/Berlin.") from None
+    return name
+
+
+Condition = Annotated[
+    Expression,
+    PlainValidator(_condition),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "description": "A condition over findings, such as age_years >= 18"}),
+]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Text = Annotated[str, StringConstraints(min_length=1)]
+# Names that stand in conditions, in addresses of data points and in files of a data cut.
+Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,19}$")]
+Version = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+Positive = Annotated[Decimal, Field(gt=0)]
+NotNegative = Annotated[Decimal, Field(ge=0)]
+
+
+def repeated(section: str, entries: Sequence[Any], key: str) -> Iterator[Mistake]:
+    """A mistake for each entry whose name (`key`) an earlier entry has taken."""
+    seen: Counter[str] = Counter()
+    for index, entry in enumerate(entries):
+        name = str(getattr(entry, key))
+        if seen[name]:
+            yield Mistake((section, index, key), f"'{name}' is taken by an earlier entry. Give each its own.")
+        seen[name] += 1
