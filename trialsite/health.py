@@ -1,4 +1,7 @@
-"""Two questions of whoever runs the site: does this process live, and can it do its work?"""
+"""Two questions of whoever runs the site: does this process live, and can it do its work?
+
+A worker's sign of life is a key at the broker (trialsite/services/alive.py), not a row of a table.
+"""
 
 from __future__ import annotations
 
