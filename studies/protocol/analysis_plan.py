@@ -1,18 +1,19 @@
 """The analysis plan of a protocol file: populations, endpoints, estimand, models, looks, responders, safety.
 
-It says what is estimated and when somebody looks; how is in analysis/. ICH E9(R1) gives the estimand its parts.
+It says what is estimated and when somebody looks; how is in analysis/. ICH E9(R1) gives the estimand parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from studies.protocol.schedule import collected_instruments
-from studies.protocol.section import Code, Key, Section, Text, Version, repeated
+from studies.protocol.schedule import collected_assessments
+from studies.protocol.section import Code, Key, Section, Text, Version, named, repeated
 from studies.protocol.yaml_document import Mistake
 
 Proportion = Annotated[float, Field(gt=0, lt=1)]
@@ -97,11 +98,11 @@ class Endpoint(Section):
 
     def timepoint(self, code: str) -> Timepoint:
         """The timepoint of this code. Raises KeyError."""
-        return next_or_key_error(self.timepoints, "code", code)
+        return named(self.timepoints, "code", code)
 
 
 class IntercurrentEvent(Section):
-    """An event after randomisation that changes what a value means, and how the estimand takes it (ICH E9(R1))."""
+    """An event after randomisation that changes what a value means, and how the estimand takes it."""
 
     id: Annotated[str, StringConstraints(pattern=r"^ICE-[0-9]{1,2}$")]
     event: Text
@@ -131,7 +132,7 @@ class Model(Section):
     """One model: of which endpoint, at which timepoints, with which covariates, for which contrasts.
 
     Covariates are `baseline`, `strata`, `site`, `age_years`, `sex`, or a factor of the stratification.
-    `difference_in_change`: the baseline is one of the timepoints, and the effect is how much more an arm changed.
+    `difference_in_change`: the baseline is one of the timepoints; the effect is how much more an arm changed.
     """
 
     id: Key
@@ -166,7 +167,7 @@ class PlannedLook(Section):
 
 
 class Futility(Section):
-    """When a look says that success has become unlikely. Shown; never a bound of the design when not binding."""
+    """When a look says that success has become unlikely. Shown, never a bound of the design."""
 
     conditional_power_below: Proportion
     drift: Literal["design", "trend", "null"]
@@ -197,7 +198,7 @@ class Looks(Section):
         rising = [(look.number, look.information, look.clinical_cutoff) for look in self.planned]
         if [number for number, _, _ in rising] != list(range(1, len(rising) + 1)):
             raise ValueError("Looks are numbered 1, 2, 3 without gaps.")
-        for before, after in zip(rising, rising[1:], strict=False):
+        for before, after in pairwise(rising):
             if after[1] <= before[1] or after[2] <= before[2]:
                 raise ValueError(
                     f"Look {after[0]} must come later than look {before[0]}, with more information."
@@ -229,7 +230,7 @@ class Responders(Section):
 
 
 class LossOfResponse(Section):
-    """Time until response is lost: among responders at `start`, over the timepoints, confirmed by the next one."""
+    """Time until response is lost among responders at `start`; a loss is confirmed by the next timepoint."""
 
     endpoint: Key
     threshold_percent: Annotated[float, Field(gt=0, le=100)]
@@ -255,25 +256,16 @@ class AnalysisPlan(Section):
     @property
     def primary_endpoint(self) -> Endpoint:
         """The one primary endpoint."""
-        return next_or_key_error(self.endpoints, "role", "primary")
+        return named(self.endpoints, "role", "primary")
 
     @property
     def primary_model(self) -> Model:
         """The model of record."""
-        return next_or_key_error(self.models, "primary", True)
+        return named(self.models, "primary", True)
 
     def endpoint(self, key: str) -> Endpoint:
         """The endpoint of this id. Raises KeyError."""
-        return next_or_key_error(self.endpoints, "id", key)
-
-
-def next_or_key_error(entries: tuple[Any, ...], attribute: str, wanted: object) -> Any:
-    """The first entry whose attribute has the value wanted. Raises KeyError with what there is."""
-    for entry in entries:
-        if getattr(entry, attribute) == wanted:
-            return entry
-    there = ", ".join(str(getattr(entry, attribute)) for entry in entries)
-    raise KeyError(f"There is no {attribute} {wanted!r} here; there is {there}.")
+        return named(self.endpoints, "id", key)
 
 
 def mistakes_in_analysis(sections: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -309,7 +301,7 @@ def _endpoints(plan: AnalysisPlan, sections: Mapping[str, Any]) -> Iterator[Mist
         return
     visits = {visit.id: visit for visit in sections["visits"]}
     imported = "study" in sections and sections["study"].origin == "imported"
-    collected, diary = collected_instruments(sections), sections.get("diary")
+    collected, diary = collected_assessments(sections), sections.get("diary")
     for index, endpoint in enumerate(plan.endpoints):
         place = ("endpoints", index)
         if endpoint.instrument not in collected:
@@ -345,13 +337,12 @@ def _models(plan: AnalysisPlan, sections: Mapping[str, Any]) -> Iterator[Mistake
 def _references(plan: AnalysisPlan) -> Iterator[Mistake]:
     endpoints = {endpoint.id: endpoint for endpoint in plan.endpoints}
     populations = {population.code for population in plan.populations}
-    named: list[tuple[tuple[str | int, ...], Any]] = [
+    parts: list[tuple[tuple[str | int, ...], Any]] = [
         (("models", index), model) for index, model in enumerate(plan.models)
     ]
-    parts = {"estimand": plan.estimand, "looks": plan.looks, "responders": plan.responders}
-    parts["loss_of_response"] = plan.loss_of_response
-    named += [((name,), part) for name, part in parts.items() if part is not None]
-    for place, part in named:
+    names = ("estimand", "looks", "responders", "loss_of_response")
+    parts += [((name,), getattr(plan, name)) for name in names if getattr(plan, name) is not None]
+    for place, part in parts:
         population = getattr(part, "population", None) if not isinstance(part, Estimand) else None
         if population is not None and population not in populations:
             yield Mistake((*place, "population"), f"'{population}' is not a population of the plan.")

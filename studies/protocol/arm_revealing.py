@@ -1,4 +1,4 @@
-"""What tells the arm: seen at the infusion unit and by the safety side, by nobody who rates or analyses blinded."""
+"""What tells the arm: for the infusion unit and the safety side, for nobody who rates or analyses blinded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from studies.protocol.forms import FormKind
-from studies.protocol.schedule import collected_instruments
+from studies.protocol.schedule import collected_assessments
 from studies.protocol.section import Key, Section
 from studies.protocol.yaml_document import Mistake
 
@@ -25,7 +25,7 @@ class ArmRevealing(Section):
     def covers(
         self, record: str, *, field: str | None = None, instrument: str | None = None, form: str | None = None
     ) -> bool:
-        """Whether a record (or one field of it, or one with answers to an instrument or a form) tells the arm."""
+        """Whether a record, one field of it, or one that belongs to an instrument or form, tells the arm."""
         return (
             record in self.records
             or instrument in self.instruments
@@ -38,7 +38,7 @@ def mistakes_in_arm_revealing(sections: Mapping[str, Any]) -> Iterator[Mistake]:
     """A mark on something that no visit collects protects nothing."""
     if "arm_revealing" not in sections or "visits" not in sections:
         return
-    collected = collected_instruments(sections)
+    collected = collected_assessments(sections)
     for index, key in enumerate(sections["arm_revealing"].instruments):
         if key not in collected:
             yield Mistake(("arm_revealing", "instruments", index), f"No visit collects '{key}'.")

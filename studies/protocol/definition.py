@@ -1,4 +1,4 @@
-"""A protocol version as one value: everything conduct, measurement and analysis need to know about the study."""
+"""A protocol version as one value: what conduct, measurement and analysis need to know about the study."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from studies.protocol.analysis_plan import AnalysisPlan, mistakes_in_analysis, next_or_key_error
+from studies.protocol.analysis_plan import AnalysisPlan, mistakes_in_analysis
 from studies.protocol.arm_revealing import ArmRevealing, mistakes_in_arm_revealing
 from studies.protocol.design import (
     Arm,
@@ -41,7 +41,7 @@ from studies.protocol.infusion import (
     mistakes_in_infusion,
 )
 from studies.protocol.schedule import Diary, DueAssessment, VisitPlan, mistakes_in_schedule
-from studies.protocol.section import Code, Section
+from studies.protocol.section import Code, Section, named
 from studies.protocol.windows import Window
 from studies.protocol.yaml_document import Mistake, Mistakes, Problem, load_document, locate
 
@@ -80,7 +80,7 @@ class ProtocolDefinition(Section):
 
     @classmethod
     def mistakes_between(cls, sections: Mapping[str, Any]) -> Iterator[Mistake]:
-        """Contradictions between those sections that are given; a section that could not be read is left out."""
+        """Contradictions between the sections given; one that could not be read is left out."""
         yield from mistakes_in_design(sections)
         yield from mistakes_in_eligibility(sections)
         yield from mistakes_in_schedule(sections)
@@ -105,23 +105,23 @@ class ProtocolDefinition(Section):
 
     def arm(self, code: str) -> Arm:
         """The arm of this code. Raises KeyError."""
-        return _named(self.arms, "code", code)
+        return named(self.arms, "code", code)
 
     def site(self, code: str) -> SitePlan:
         """The site of this code. Raises KeyError."""
-        return _named(self.sites, "code", code)
+        return named(self.sites, "code", code)
 
     def visit(self, code: str) -> VisitPlan:
         """The visit of this id. Raises KeyError."""
-        return _named(self.visits, "id", code)
+        return named(self.visits, "id", code)
 
     def criterion(self, code: str) -> Criterion:
         """The criterion of this id. Raises KeyError."""
-        return _named(self.eligibility, "id", code)
+        return named(self.eligibility, "id", code)
 
     def finding(self, key: str) -> Finding:
         """The finding of this key. Raises KeyError."""
-        return _named(self.findings, "key", key)
+        return named(self.findings, "key", key)
 
     def findings_on_form(self, form: str) -> tuple[Finding, ...]:
         """The findings that the site enters on a form, in the order of the protocol."""
@@ -136,8 +136,8 @@ class ProtocolDefinition(Section):
     ) -> Window:
         """When a visit may take place for one participant, in UTC.
 
-        visit: its id; day0: the calendar day, at the site, on which the infusion started (before it, the day it
-        is planned for); infusion_end: the moment it ended, with a time zone; zone: the site's time zone.
+        visit: its id; day0: the calendar day, at the site, on which the infusion started (until then, the day
+        it is planned for); infusion_end: when it ended, with a time zone; zone: the site's time zone.
         Raises KeyError for an unknown visit, ValueError for a moment without a time zone.
         """
         site_zone = zone if isinstance(zone, ZoneInfo) else ZoneInfo(zone)
@@ -166,8 +166,8 @@ class ProtocolDefinition(Section):
         return consent_in_force(self.consent, on, site)
 
     def may_collect(self, consent_version: str, assessment: str) -> bool:
-        """Whether a consent version covers a form or an instrument. Raises KeyError for an unknown version."""
-        scope = _named(self.consent, "version", consent_version).scope
+        """Whether a consent version covers a form or instrument. Raises KeyError for an unknown version."""
+        scope = named(self.consent, "version", consent_version).scope
         if assessment in BLOOD_SAMPLES:
             return "blood_samples" in scope
         return ("infusion" if assessment == "infusion" else "data") in scope
@@ -185,7 +185,9 @@ def cached_definition(text: str) -> ProtocolDefinition:
 
 
 def check(definition: ProtocolDefinition, text: str = "", *, source: str = "") -> list[Problem]:
-    """Warnings: what the protocol may do but should not. With the file's text, each has its line; else line 0."""
+    """Warnings: what a protocol may do but should not. Each has its line if the file's text is given, else 0."""
+    if definition.randomisation is None:
+        return []
     found = list(
         design_warnings(
             definition.ratio, definition.strata, definition.sites, definition.planned_participants
@@ -199,7 +201,3 @@ def check(definition: ProtocolDefinition, text: str = "", *, source: str = "") -
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of protocol files, for editors and for other programs."""
     return ProtocolDefinition.model_json_schema()
-
-
-def _named(entries: tuple[Any, ...], attribute: str, wanted: str) -> Any:
-    return next_or_key_error(entries, attribute, wanted)

@@ -187,7 +187,7 @@ def _conducted_study(sections: Mapping[str, Any]) -> Iterator[Mistake]:
 def design_warnings(
     ratio: Mapping[str, int], strata: Strata, sites: tuple[SitePlan, ...], planned: int
 ) -> Iterator[Mistake]:
-    """What is allowed but unwise. More strata than N/8: blocks stay unfinished and balance is lost (DOMAIN 1.1)."""
+    """What is allowed but unwise, such as more strata than N/8: blocks stay unfinished, balance is lost."""
     count = len(stratum_cells(strata, sites))
     if count > planned / 8:
         yield Mistake(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -37,10 +38,11 @@ class DiarySummary(Section):
 
 
 class Finding(Section):
-    """A named fact on which criteria, rules and strata are judged, and where it comes from: exactly one source.
+    """A named fact on which criteria, rules and strata are judged, and its one source.
 
-    `form`: the site enters it there. `instrument`: an item, a score, or the highest item of a questionnaire, or
-    a summary of diary days. `record`: a column of what the trial keeps anyway (participant.age_years).
+    `form`: the site enters it there. `instrument`: an item or a score of a questionnaire, or
+    a summary of diary days. `record`: what the trial keeps anyway (participant.age_years). `derived`: worked
+    out from other findings. `visits`: only what is found at these visits counts; without it, any.
     """
 
     key: Key
@@ -51,28 +53,29 @@ class Finding(Section):
     choices: tuple[str, ...] = ()
     form: FormKind | None = None
     record: str | None = None
+    derived: Literal["pain_classification"] | None = None
     instrument: Key | None = None
     item: str | None = None
     score: str | None = None
-    highest_item: bool = False
     diary: DiarySummary | None = None
+    visits: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def has_one_source(self) -> Finding:
         """A fact from two places would have two values."""
-        if sum(source is not None for source in (self.form, self.record, self.instrument)) != 1:
-            raise ValueError("Say where it comes from: exactly one of form, record, instrument.")
-        parts = [self.item is not None, self.score is not None, self.highest_item]
-        if self.instrument is not None and sum(parts) != 1:
-            raise ValueError("Say what of the instrument it is: exactly one of item, score, highest_item.")
+        sources = (self.form, self.record, self.derived, self.instrument)
+        if sum(source is not None for source in sources) != 1:
+            raise ValueError("Say where it comes from: exactly one of form, record, derived, instrument.")
+        if (self.instrument is not None) != ((self.item is None) != (self.score is None)):
+            raise ValueError("A finding from an instrument names either its item or its score.")
         return self
 
 
 class Criterion(Section):
     """One criterion of eligibility, as the protocol words it.
 
-    `expression` is judged from findings, `answered` is a question to the investigator. With both, an inclusion
-    criterion holds when both do, an exclusion criterion when either does.
+    `expression` is judged from findings, `answered` is a question to the investigator. With both, an
+    inclusion criterion holds when both do, an exclusion criterion when either does.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Z][0-9]{1,3}$")]
@@ -131,7 +134,7 @@ def finding_types(findings: tuple[Finding, ...]) -> dict[str, FindingType]:
 
 
 def _consent_order(versions: tuple[ConsentVersion, ...]) -> Iterator[Mistake]:
-    for index, (earlier, later) in enumerate(zip(versions, versions[1:], strict=False), start=1):
+    for index, (earlier, later) in enumerate(pairwise(versions), start=1):
         if later.in_force_from <= earlier.in_force_from:
             yield Mistake(
                 ("consent", index, "in_force_from"),

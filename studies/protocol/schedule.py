@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -118,7 +119,7 @@ class VisitPlan(Section):
         return days_window(day0, first=days[0], last=days[1], target=self.day, zone=zone)
 
     def due(self) -> list[DueAssessment]:
-        """Everything to be done at this visit, in the order of the paper: one entry a minute and a respondent."""
+        """Everything to be done, in the order of the paper: one entry for each minute and respondent."""
         return [
             DueAssessment(
                 "instrument" if each.instrument else "form", each.key, minute, person, recall=each.recall
@@ -161,7 +162,7 @@ def _overlaps(visits: tuple[VisitPlan, ...]) -> Iterator[Mistake]:
     placed = [
         (visit, index, visit.calendar_days) for index, visit in enumerate(visits) if visit.calendar_days
     ]
-    for (earlier, _, before), (later, index, after) in zip(placed, placed[1:], strict=False):
+    for (earlier, _, before), (later, index, after) in pairwise(placed):
         if before and after and after[0] <= before[1]:
             yield Mistake(
                 ("visits", index),
@@ -190,25 +191,23 @@ def _repeated_assessments(visits: tuple[VisitPlan, ...]) -> Iterator[Mistake]:
             seen.add(assessment.key)
 
 
-def collected_instruments(sections: Mapping[str, Any]) -> set[str]:
-    """Every instrument that some visit or the diary collects."""
-    at_visits = {each.instrument for visit in sections.get("visits", ()) for each in visit.assessments}
+def collected_assessments(sections: Mapping[str, Any]) -> set[str]:
+    """Every instrument and form that some visit collects, and the diary's instrument."""
+    at_visits = {each.key for visit in sections.get("visits", ()) for each in visit.assessments}
     diary = sections.get("diary")
-    return {key for key in at_visits if key} | ({diary.instrument} if diary else set())
+    return at_visits | ({diary.instrument} if diary else set())
 
 
 def _findings_collected(sections: Mapping[str, Any]) -> Iterator[Mistake]:
-    forms = {each.form for visit in sections["visits"] for each in visit.assessments}
-    collected = collected_instruments(sections)
+    collected = collected_assessments(sections)
+    visits = {visit.id for visit in sections["visits"]}
     for index, finding in enumerate(sections.get("findings", ())):
-        if finding.instrument and finding.instrument not in collected:
-            yield Mistake(
-                ("findings", index, "instrument"), f"No visit collects '{finding.instrument}'. Add it to one."
-            )
-        if finding.form and finding.form not in forms:
-            yield Mistake(
-                ("findings", index, "form"), f"No visit has the form '{finding.form}'. Add it to one."
-            )
+        source = "instrument" if finding.instrument else "form"
+        key = finding.instrument or finding.form
+        if key and key not in collected:
+            yield Mistake(("findings", index, source), f"No visit collects '{key}'. Add it to one.")
+        for code in sorted(set(finding.visits) - visits):
+            yield Mistake(("findings", index, "visits"), f"'{code}' is not a visit.")
 
 
 def _diary_days(diary: Diary | None) -> Iterator[Mistake]:

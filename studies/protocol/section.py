@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -21,6 +21,8 @@ from pydantic import (
 
 from studies.protocol.expression import Expression, parse
 from studies.protocol.yaml_document import Mistake
+
+Entry = TypeVar("Entry")
 
 
 class Section(BaseModel):
@@ -61,6 +63,15 @@ Code = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,19}$")]
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]
 Positive = Annotated[Decimal, Field(gt=0)]
 NotNegative = Annotated[Decimal, Field(ge=0)]
+
+
+def named(entries: Sequence[Entry], attribute: str, wanted: object) -> Entry:
+    """The entry whose attribute has the value wanted. Raises KeyError telling what there is."""
+    for entry in entries:
+        if getattr(entry, attribute) == wanted:
+            return entry
+    there = ", ".join(str(getattr(entry, attribute)) for entry in entries)
+    raise KeyError(f"There is no {attribute} {wanted!r} here; there is {there}.")
 
 
 def repeated(section: str, entries: Sequence[Any], key: str) -> Iterator[Mistake]:

@@ -1,8 +1,8 @@
 """When a visit may take place: moments from the days of the protocol, on the clock of the site.
 
-Days are calendar days at the site, counted from the day the infusion started (day 0); a day ends at the site's
-midnight, so it may have 23 or 25 hours. Day 1 is counted in elapsed hours after the infusion ended and does not
-care for clocks. All moments are given in UTC.
+Days are calendar days at the site, counted from the day the infusion started (day 0); a day ends at the
+site's midnight, so it may have 23 or 25 hours. Day 1 is counted in elapsed hours after the infusion ended and
+does not care for clocks. All moments are given in UTC.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Window:
         return _within(moment, self.opens, self.closes, self.closes_included)
 
     def deviation(self, moment: datetime) -> Severity | None:
-        """How serious it is to hold the visit at a moment: None, minor, or major (beyond twice the window)."""
+        """How serious a visit at a moment is: None, minor, or major (beyond twice the window)."""
         if self.contains(moment):
             return None
         inside = _within(moment, self.major_before, self.major_from, self.closes_included)
@@ -58,7 +58,7 @@ def days_window(day0: date, *, first: int, last: int, target: int | None, zone: 
 
 
 def hours_window(infusion_end: datetime, *, first: float, last: float, target: date | None) -> Window:
-    """The window of elapsed hours first..last after the infusion ended. Raises ValueError for a naive time."""
+    """The window of elapsed hours first..last after the infusion. Raises ValueError for a naive time."""
     if infusion_end.tzinfo is None:
         raise ValueError(f"The end of the infusion needs a time zone; {infusion_end} has none.")
     end = infusion_end.astimezone(UTC)
@@ -76,7 +76,7 @@ def hours_window(infusion_end: datetime, *, first: float, last: float, target: d
 def midnight(day0: date, day: int, zone: ZoneInfo) -> datetime:
     """The moment at which a day begins at a site.
 
-    Where the clock jumps over midnight, this is the moment of the jump; where midnight comes twice, the first.
+    Where the clock jumps over midnight, the moment of the jump; where midnight comes twice, the first.
     """
     local = datetime.combine(day0 + timedelta(days=day), time(0), tzinfo=zone)
     return local.astimezone(UTC)
