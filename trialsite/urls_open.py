@@ -1,14 +1,15 @@
 """The open door: the admin site for those who conduct the trial, and the REST API."""
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 from django.views.generic import RedirectView
 
-from trialsite.health import healthz, readyz
+from trialsite import health
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("api/v1/", include("trialsite.urls_api")),
     path("admin/", admin.site.urls),
-    path("healthz", healthz),
-    path("readyz", readyz),
 ]

@@ -1,0 +1,78 @@
+"""What every page of the desk shares: the rooms, the participant in sight, refusals shown beside the entry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+
+from studies.errors import InvalidEntries, NotAllowed, TrialError
+from studies.models import Participant, SafetyAlert, User
+from studies.permissions import may_see_identity, visible_participants
+
+ROOMS = (
+    ("today", "Today", "admin:index"),
+    ("participants", "Participants", "admin:participants"),
+    ("infusions", "Infusions", "admin:infusions"),
+    ("safety", "Safety", "admin:safety"),
+    ("data", "Data", "admin:data"),
+    ("reports", "Reports", "admin:reports"),
+    ("study", "Study", "admin:study"),
+)
+View = Callable[..., HttpResponse]
+
+
+def user_of(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def page(request: HttpRequest, template: str, *, room: str, title: str, status: int = 200, **context: Any) -> HttpResponse:
+    """A page of the desk."""
+    rooms = [(name, label, reverse(url)) for name, label, url in ROOMS]
+    return render(request, f"desk/{template}", {"rooms": rooms, "room": room, "title": title, **context}, status=status)
+
+
+def find_participant(request: HttpRequest, identifier: str) -> Participant:
+    """The participant, if the person may see it. Raises Http404: the same for unknown and for out of sight."""
+    rows = visible_participants(user_of(request)).select_related("site", "study", "protocol_version", "allocation", "infusion")
+    return get_object_or_404(rows, identifier=identifier)
+
+
+def in_sight(request: HttpRequest, participant: Participant) -> dict[str, Any]:
+    """What the bar of a participant shows."""
+    return {
+        "participant": participant,
+        "open_alerts": SafetyAlert.objects.filter(participant=participant, acknowledged_at__isnull=True).count(),
+        "may_see_identity": may_see_identity(user_of(request), participant.site),
+    }
+
+
+def refusals(error: TrialError) -> dict[str, str]:
+    """A refusal as messages by field; what belongs to no field is under the empty name."""
+    problems = error.problems if isinstance(error, InvalidEntries) else [error]
+    return {problem.field or "": problem.message for problem in problems}
+
+
+def shows_refusals(view: View) -> View:
+    """A page whose verb refuses the person or the moment says so in a sentence, never by a traceback."""
+
+    @wraps(view)
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except NotAllowed as error:
+            return page(request, "refused.html", room="", title="Not allowed", status=403, message=error.message)
+
+    return shown
+
+
+def say(request: HttpRequest, text: str) -> None:
+    messages.success(request, text)
+
+
+__all__ = ["Http404", "find_participant", "in_sight", "page", "refusals", "say", "shows_refusals", "user_of"]

@@ -1,0 +1,93 @@
+"""Participants: the grid of participants and visits, and enrolment."""
+
+from __future__ import annotations
+
+from django import forms
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from outcomes.due import forms_of, visit_state
+from studies.enrolment import enrol
+from studies.errors import TrialError
+from studies.models import Participant, Site
+from studies.permissions import may_enrol, visible_participants, visible_sites
+from trialsite.desk.page import page, refusals, say, shows_refusals, user_of
+
+PER_PAGE = 50
+
+
+@shows_refusals
+def participants(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    rows = visible_participants(user).select_related("site", "study", "protocol_version").order_by("study", "identifier")
+    if text := request.GET.get("q", "").strip():
+        rows = rows.filter(
+            Q(identifier__icontains=text) | Q(allocation__randomisation_number__iexact=text) | Q(allocation__kit_number__iexact=text)
+        )
+    if (site := request.GET.get("site", "")).isdigit():
+        rows = rows.filter(site=int(site))
+    if status := request.GET.get("status"):
+        rows = rows.filter(status=status)
+    found = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    if text and found.paginator.count == 1:
+        return redirect("admin:participant", identifier=found[0].identifier)
+    query = request.GET.copy()
+    query.pop("page", None)
+    sites = list(visible_sites(user).select_related("study").order_by("study", "code"))
+    return page(
+        request,
+        "participants.html",
+        room="participants",
+        title="Participants",
+        found=found,
+        grid=_grid(list(found)),
+        sites=sites,
+        statuses=Participant.Status.choices,
+        query=query.urlencode(),
+        may_enrol=any(may_enrol(user, site) for site in sites),
+    )
+
+
+def _grid(rows: list[Participant]) -> list[dict[str, object]]:
+    """Each participant with the state of every visit."""
+    now = timezone.now()
+    cells: dict[int, list[dict[str, object]]] = {row.pk: [] for row in rows}
+    for visit, forms_of_visit in forms_of(rows, now=now):
+        cells[visit.participant_id].append({"visit": visit, "state": visit_state(visit, forms_of_visit, now=now)})
+    return [{"participant": row, "cells": cells[row.pk]} for row in rows]
+
+
+class EnrolForm(forms.Form):
+    site = forms.ModelChoiceField(Site.objects.none(), empty_label=None)
+    sex = forms.ChoiceField(choices=Participant.Sex.choices, widget=forms.RadioSelect)
+    birth = forms.CharField(label="Year of birth", help_text="1974, or year and month: 1974-05", max_length=7)
+    name = forms.CharField(required=False, help_text="Kept encrypted, apart from the trial's data")
+    telephone = forms.CharField(required=False)
+    email = forms.EmailField(required=False)
+
+
+@shows_refusals
+def enrol_page(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    form = EnrolForm(request.POST or None)
+    sites = [site.pk for site in visible_sites(user) if may_enrol(user, site) and site.study.origin == "conducted"]
+    field = form.fields["site"]
+    field.queryset = Site.objects.filter(pk__in=sites).select_related("study")  # type: ignore[attr-defined]
+    errors: dict[str, str] = {}
+    if request.method == "POST" and form.is_valid():
+        given = form.cleaned_data
+        contact = {name: given[name] for name in ("name", "telephone", "email") if given[name]}
+        try:
+            enrolled = enrol(user, site=given["site"], sex=given["sex"], birth=given["birth"], contact=contact)
+        except TrialError as error:
+            errors = refusals(error)
+        else:
+            say(request, f"Enrolled as {enrolled.identifier}. Next: consent.")
+            return redirect("admin:participant", identifier=enrolled.identifier)
+    status = 422 if form.errors or errors else 200
+    return page(
+        request, "enrol.html", room="participants", title="Enrol a participant", form=form, errors=errors, status=status
+    )

@@ -1,0 +1,108 @@
+"""Today: who is due, what is overdue, which infusions take place, what needs this person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from outcomes.due import Form, State, forms_of
+from studies.models import Allocation, Participant, SafetyAlert, Study, Visit
+from studies.permissions import (
+    may_acknowledge_alert,
+    may_enrol,
+    of_visible_participants,
+    visible_participants,
+    visible_sites,
+    visible_studies,
+)
+from trialsite.desk.page import page, user_of
+
+AHEAD = timedelta(days=1)
+BEHIND = timedelta(days=60)
+ROWS = 12
+
+
+def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:  # noqa: ARG001 - AdminSite.index passes it
+    user = user_of(request)
+    now = timezone.now()
+    rows = _due_visits(request)
+    conducted = visible_studies(user).filter(origin=Study.Origin.CONDUCTED)
+    alerts = SafetyAlert.objects.filter(of_visible_participants(user), acknowledged_at__isnull=True)
+    return page(
+        request,
+        "today.html",
+        room="today",
+        title="Today",
+        now=now,
+        due=[row for row in rows if not row["overdue"]][:ROWS],
+        overdue=[row for row in rows if row["overdue"]][:ROWS],
+        due_count=sum(not row["overdue"] for row in rows),
+        overdue_count=sum(bool(row["overdue"]) for row in rows),
+        infusions=_infusions_today(request),
+        alerts=alerts.select_related("participant__site").order_by("due_at")[:ROWS],
+        may_acknowledge=any(may_acknowledge_alert(user, site) for site in visible_sites(user)),
+        may_enrol=any(may_enrol(user, site) for site in visible_sites(user)),
+        recruitment=[_recruitment(study) for study in conducted],
+    )
+
+
+def _due_visits(request: HttpRequest) -> list[dict[str, object]]:
+    """Visits with something to do now, the most urgent first."""
+    now = timezone.now()
+    participants = list(
+        visible_participants(user_of(request))
+        .filter(status__in=[Participant.Status.SCREENING, Participant.Status.RANDOMISED])
+        .filter(visits__opens_at__lte=now + AHEAD, visits__closes_at__gte=now - BEHIND)
+        .select_related("site", "protocol_version")
+        .distinct()
+    )
+    rows = [
+        _row(visit, forms)
+        for visit, forms in forms_of(participants, now=now)
+        if visit.status != Visit.Status.MISSED and _near(visit, now)
+    ]
+    return sorted((row for row in rows if row["open_forms"]), key=lambda row: str(row["closes_at"]))
+
+
+def _near(visit: Visit, now: datetime) -> bool:
+    opens, closes = visit.opens_at, visit.closes_at
+    return opens is not None and closes is not None and opens <= now + AHEAD and closes >= now - BEHIND
+
+
+def _row(visit: Visit, forms: list[Form]) -> dict[str, object]:
+    states = Counter(form.state for form in forms)
+    return {
+        "visit": visit,
+        "participant": visit.participant,
+        "open_forms": states[State.DUE] + states[State.OVERDUE] + states[State.PARTIAL],
+        "all_forms": len(forms),
+        "overdue": states[State.OVERDUE],
+        "closes_at": visit.closes_at,
+    }
+
+
+def _infusions_today(request: HttpRequest) -> QuerySet[Participant]:
+    """Participants whose infusion is planned for the day that it is at their site."""
+    user = user_of(request)
+    days: set[date] = {timezone.now().astimezone(ZoneInfo(site.time_zone)).date() for site in visible_sites(user)}
+    planned = visible_participants(user).filter(planned_infusion_on__in=days, infusion__isnull=True)
+    return planned.filter(status=Participant.Status.RANDOMISED).select_related("site")
+
+
+def _recruitment(study: Study) -> dict[str, object]:
+    """Randomised so far, against the plan, by site."""
+    plan = study.protocol_versions.latest("id").definition.planned_participants
+    done = Allocation.objects.filter(participant__study=study).count()
+    sites = study.sites.annotate(randomised=Count("participants__allocation")).order_by("code")
+    return {
+        "study": study,
+        "plan": plan,
+        "done": done,
+        "percent": min(100, round(100 * done / plan)) if plan else 0,
+        "sites": sites,
+    }
