@@ -33,13 +33,13 @@ BPI = ["3", "4", "5", "6", "9a", "9b", "9c", "9d", "9e", "9f", "9g"]
 CSSRS = {f"i{n}": (0, 1) for n in range(1, 6)}
 CSSRS |= {f"n_{n}": (1, 5) for n in ("frequency", "duration", "control", "deterrents", "reasons")}
 CSSRS |= {f"b_{n}": (0, 1) for n in ("actual", "interrupted", "aborted", "preparatory")}
-EQ5D = {name: (1, 5) for name in ("MO", "SC", "UA", "PD", "AD")} | {"vas": (0, 100)}
+EQ5D = dict.fromkeys(("MO", "SC", "UA", "PD", "AD"), (1, 5)) | {"vas": (0, 100)}
 PAINDETECT = {str(n): (0, 5) for n in range(1, 8)} | {"pattern": (1, 4), "radiating": (0, 1)}
 PROMIS = {str(n): (1, 5) for n in range(1, 29)} | {"29": (0, 10)}
 PROMIS_UP = tuple(str(n) for n in (1, 2, 3, 4, 21, 22, 23, 24))
 
 INSTRUMENTS = [
-    named("bpi_sf", {name: (0, 10) for name in BPI}, "S"),
+    named("bpi_sf", dict.fromkeys(BPI, (0, 10)), "S"),
     graded("sf_mpq_2", 22, 0, 10, "S"),
     graded("sf_mpq_2_24h", 22, 0, 10, "S", rules="sf_mpq_2"),
     named("promis29_v21", PROMIS, "F", reverse=PROMIS_UP),
@@ -53,7 +53,7 @@ INSTRUMENTS = [
     graded("isi", 7, 0, 4, "F"),
     named("cssrs", CSSRS, "X", source="staff"),
     graded("cadss23", 23, 0, 4, "X", source="staff"),
-    named("bprs_positive", {name: (1, 7) for name in ("4", "11", "12", "15")}, "X", source="staff"),
+    named("bprs_positive", dict.fromkeys(("4", "11", "12", "15"), (1, 7)), "X", source="staff"),
     graded("icsi", 4, 0, 5, "X"),
     graded("sets", 6, 1, 7, "C"),
     graded("pgic", 1, 1, 7, "F"),
@@ -63,6 +63,7 @@ INSTRUMENTS = [
     graded("csi", 25, 0, 4, "F"),
 ]
 
+LATE = ("pgic", "eq5d5l")
 MOOD = ("madrs", "phq9", "gad7", "panas", "isi", "cssrs")
 BODY = ("bpi_sf", "sf_mpq_2", "promis29_v21")
 THOUGHT = ("pcs", "pseq", "tsk11")
@@ -95,9 +96,9 @@ VISITS = (
     ),
     PlannedVisit("W1", 7, 6, 8, forms(*BODY, "pcs", *MOOD, "pgic"), qst=True, labs=True),
     PlannedVisit("W2", 14, 12, 16, forms(*BODY, *MOOD, "pgic")),
-    PlannedVisit("W4", 28, 25, 31, forms(*BODY, *THOUGHT, *MOOD, "icsi", "pgic", "eq5d5l"), qst=True, labs=True),
-    PlannedVisit("W8", 56, 51, 61, forms(*BODY, "phq9", "cssrs", "pgic", "eq5d5l")),
-    PlannedVisit("W12", 84, 77, 91, forms(*BODY, *THOUGHT, *MOOD, "icsi", "pgic", "eq5d5l"), qst=True, labs=True),
+    PlannedVisit("W4", 28, 25, 31, forms(*BODY, *THOUGHT, *MOOD, "icsi", *LATE), qst=True, labs=True),
+    PlannedVisit("W8", 56, 51, 61, forms(*BODY, "phq9", "cssrs", *LATE)),
+    PlannedVisit("W12", 84, 77, 91, forms(*BODY, *THOUGHT, *MOOD, "icsi", *LATE), qst=True, labs=True),
 )  # fmt: skip
 
 SYNTH_1 = {
