@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from django.db import models
 from django.db.models import Q
 
@@ -44,3 +46,16 @@ class Consent(Record):
 
     def __str__(self) -> str:
         return f"Consent {self.version}"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is the version that was in force at the site on the day it was signed."""
+        site = self.participant.site
+        day = self.signed_at.astimezone(ZoneInfo(site.time_zone)).date()
+        in_force = self.participant.protocol_version.definition.consent_in_force(day, site.code)
+        return in_force is not None and in_force.version == self.version
+
+    @property
+    def came_first(self) -> bool:
+        """Whether nothing was found out about the participant before the signature."""
+        return not self.participant.findings.filter(entered_at__lt=self.signed_at).exists()
