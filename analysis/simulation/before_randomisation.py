@@ -112,4 +112,7 @@ def _baseline_visit(
 
 def _born_on(consented: datetime, person: Person) -> date:
     """A birthday that makes the person the drawn age on the day of consent."""
-    return consented.date() - timedelta(days=int(365.25 * person.age) + 1 + person.birthday_offset)
+    day = consented.date()
+    # The 28th stands for the 29th to 31st, so that the day exists in every month and year.
+    turned = date(day.year - person.age, day.month, min(day.day, 28))
+    return turned - timedelta(days=person.birthday_offset)

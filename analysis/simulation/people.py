@@ -67,7 +67,7 @@ def draw_person(seed: int, index: int, parameters: Parameters, *, sites: int) ->
     u = stream(seed, "demography", index).random(20)
     shares = {str(j): share for j, share in enumerate(law.site_shares[:sites])}
     sex: Sex = "F" if u[1] < law.female else "M"
-    age = int(truncated(u[2], law.age))
+    age = round(truncated(u[2], law.age))
     pain_class = choice(u[5], law.pain_class)
     parts = _parts(pain_class, choice(u[6], law.mixed_parts))
     return Person(

@@ -1,5 +1,6 @@
-"""How the randomisation list is made: plain Python, no database, no clock."""
+"""Randomisation lists: stratified permuted blocks, made by the unblinded side only."""
 
-from studies.randomisation.permuted_blocks import ListRow, check_digit, generate_list, permuted_blocks
+from studies.randomisation.numbers import is_valid_number
+from studies.randomisation.permuted_blocks import ListRow, generate_list, permuted_blocks
 
-__all__ = ["ListRow", "check_digit", "generate_list", "permuted_blocks"]
+__all__ = ["ListRow", "generate_list", "is_valid_number", "permuted_blocks"]

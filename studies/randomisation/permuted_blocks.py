@@ -1,27 +1,30 @@
-"""Stratified permuted blocks of random size: the randomisation list.
+"""Stratified randomisation by permuted blocks of random size.
 
-Each block holds every arm in the exact ratio, in random order; the size of each block is drawn from the allowed
-ones, so that the end of a block cannot be told from outside (ICH E9, 2.3.2; Matts & Lachin 1988, Controlled
-Clinical Trials 9:327-344). Every stratum has a random stream of its own, made from the seed and the stratum's
-code: a stratum added later changes no other, and a longer list begins with the shorter one.
+Within a block every arm appears exactly as often as the ratio says, in random order; the size of each block is
+drawn from those allowed, so that the last place of a block cannot be told from the places before it. Every
+stratum has a stream of random numbers of its own. Zelen 1974, J Chronic Dis 27:365; Matts & Lachin 1988,
+Control Clin Trials 9:327; ICH E9 2.3.2.
+
+Unblinded side only: whoever holds the seed, or a list, knows the arms.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
+from itertools import chain, islice
 
-import numpy as np
 from numpy.random import Generator, Philox, SeedSequence
 
+from studies.randomisation.numbers import numbers
+
 SEED_BITS = 128
-_KIT_DIGITS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class ListRow:
-    """One row of the list. `position` counts from 1 within the stratum; `block` is for the unblinded side."""
+    """One place on the list of a stratum. `position` and `block` count from 1 within the stratum."""
 
     stratum: str
     position: int
@@ -33,79 +36,100 @@ class ListRow:
 
 def permuted_blocks(
     rng: Generator, *, arms: Mapping[str, int], block_sizes: Sequence[int], length: int
-) -> list[tuple[int, str]]:
-    """(block, arm) for `length` participants; the last block may be cut off.
+) -> list[str]:
+    """A sequence of arms in permuted blocks.
 
-    arms: arm to its share of the ratio. block_sizes: each a multiple of the sum of the shares.
-    Raises ValueError for a size that the ratio cannot fill, a share below 1, or a length below 0.
+    rng: where chance comes from; arms: the ratio, arm to share (KET 2, MDZ 1); block_sizes: the sizes allowed,
+    multiples of the sum of the shares, drawn with equal probability; length: how many places, >= 0.
+    Returns `length` arms; the last block may be cut off. A longer sequence from the same state of the generator
+    begins with the shorter one. Raises ValueError for a ratio or a block size that cannot be.
     """
-    shares = sum(arms.values())
-    if not arms or min(arms.values()) < 1:
-        raise ValueError(f"arms must give every arm a share of at least 1; given: {dict(arms)}.")
-    for size in block_sizes:
-        if size < 1 or size % shares:
-            raise ValueError(f"block_sizes holds {size}; each must be a multiple of {shares}, the sum of the ratio.")
-    if not block_sizes or length < 0:
-        raise ValueError("Give at least one block size, and a length of at least 0.")
-    drawn: list[tuple[int, str]] = []
-    block = 0
-    while len(drawn) < length:
-        block += 1
-        size = int(rng.choice(np.asarray(block_sizes)))
-        contents = [arm for arm, share in arms.items() for _ in range(share * size // shares)]
-        drawn += [(block, contents[place]) for place in rng.permutation(size)]
-    return drawn[:length]
+    if length < 0:
+        raise ValueError(f"length is {length}; a list has 0 places or more.")
+    blocks = _blocks(rng, arms, block_sizes)
+    return list(islice(chain.from_iterable(blocks), length))
 
 
 def generate_list(
-    seed: int, *, strata: Sequence[str], ratio: Mapping[str, int], block_sizes: Sequence[int], rows_per_stratum: int
+    seed: int,
+    *,
+    strata: Sequence[str],
+    ratio: Mapping[str, int],
+    block_sizes: Sequence[int],
+    rows_per_stratum: int,
 ) -> list[ListRow]:
-    """The list of every stratum, in the order of `strata`.
+    """The randomisation list of a study.
 
-    seed: 0 <= seed < 2**128. Kit and randomisation numbers are random, unique in the list, and drawn from a
-    stream apart from the arms: neither tells the arm, the block or the order.
-    Raises ValueError for a seed out of range or a stratum named twice, and as `permuted_blocks`.
+    seed: 128 random bits from the operating system, as a number; strata: their codes; ratio and block_sizes as
+    in `permuted_blocks`; rows_per_stratum: at least so many rows for each (the last block is completed).
+    Returns the rows stratum by stratum, in order. The same arguments give the same list. Another stratum, or more
+    rows, leave every row there was as it was. Raises ValueError for a seed of more than 128 bits, a stratum given
+    twice, or rows_per_stratum below 1.
     """
-    if not 0 <= seed < 2**SEED_BITS:
-        raise ValueError(f"seed must lie in 0 to 2**{SEED_BITS} - 1.")
-    if len(set(strata)) != len(strata):
-        raise ValueError("strata holds a stratum twice.")
-    kits, numbers = _Numbers(), _Numbers()
-    rows = []
+    _check_list(seed, strata, rows_per_stratum)
+    taken_randomisation: set[str] = set()
+    taken_kits: set[str] = set()
+    rows: list[ListRow] = []
     for stratum in strata:
-        arms = permuted_blocks(
-            _stream(seed, "arms", stratum), arms=ratio, block_sizes=block_sizes, length=rows_per_stratum
-        )
-        naming = _stream(seed, "numbers", stratum)
-        for position, (block, arm) in enumerate(arms, start=1):
-            number, kit = numbers.draw(naming), kits.draw(naming)
-            rows.append(ListRow(stratum, position, block, arm, f"R-{number}", f"K-{kit}"))
+        blocks = _blocks(_stream(seed, "arms", stratum), ratio, block_sizes)
+        places = _completed(blocks, rows_per_stratum)
+        # Kits and randomisation numbers have streams of their own: nothing of them follows from the arms.
+        randomisation = numbers("R", _stream(seed, "randomisation numbers", stratum), taken_randomisation)
+        kits = numbers("K", _stream(seed, "kit numbers", stratum), taken_kits)
+        rows += [
+            ListRow(stratum, position, block, arm, next(randomisation), next(kits))
+            for position, (block, arm) in enumerate(places, start=1)
+        ]
     return rows
 
 
+def _blocks(rng: Generator, arms: Mapping[str, int], block_sizes: Sequence[int]) -> Iterator[list[str]]:
+    shares = _shares(arms, block_sizes)
+    # Sorted, so that the order in which a protocol lists its arms does not matter.
+    unit = [arm for arm in sorted(arms) for _ in range(arms[arm])]
+    while True:
+        size = block_sizes[int(rng.integers(len(block_sizes)))]
+        block = unit * (size // shares)
+        yield [block[place] for place in rng.permutation(size)]
+
+
+def _shares(arms: Mapping[str, int], block_sizes: Sequence[int]) -> int:
+    """The sum of the ratio. Raises ValueError where the blocks cannot hold it."""
+    if len(arms) < 2 or any(share < 1 for share in arms.values()):
+        raise ValueError(f"The ratio is {dict(arms)}; it needs two arms or more, each with a share of at least 1.")
+    if not block_sizes:
+        raise ValueError("No block size is given.")
+    shares = sum(arms.values())
+    for size in block_sizes:
+        if size < 1 or size % shares:
+            ratio = ":".join(str(share) for share in arms.values())
+            raise ValueError(
+                f"Arm ratio {ratio} cannot fill blocks of {size}. "
+                f"Use block sizes that are multiples of {shares}."
+            )
+    return shares
+
+
+def _completed(blocks: Iterator[list[str]], at_least: int) -> list[tuple[int, str]]:
+    """Whole blocks, as pairs of block number and arm, until there are at least so many places."""
+    places: list[tuple[int, str]] = []
+    for number, block in enumerate(blocks, start=1):
+        places += [(number, arm) for arm in block]
+        if len(places) >= at_least:
+            break
+    return places
+
+
 def _stream(seed: int, purpose: str, stratum: str) -> Generator:
-    digest = hashlib.sha256(f"{purpose}/{stratum}".encode()).digest()
-    key = tuple(int.from_bytes(digest[start : start + 4], "big") for start in range(0, 16, 4))
-    return Generator(Philox(SeedSequence(entropy=seed, spawn_key=key)))
+    """The random numbers for one purpose in one stratum: keyed by name, so that no stratum moves another's."""
+    key = int.from_bytes(sha256(f"{purpose}\0{stratum}".encode()).digest()[:16], "big")
+    return Generator(Philox(SeedSequence(entropy=seed, spawn_key=(key,))))
 
 
-class _Numbers:
-    """Random numbers with a check digit, each given once."""
-
-    def __init__(self) -> None:
-        self._given: set[int] = set()
-
-    def draw(self, rng: Generator) -> str:
-        while (number := int(rng.integers(10 ** (_KIT_DIGITS - 1), 10**_KIT_DIGITS))) in self._given:
-            pass
-        self._given.add(number)
-        return f"{number}{check_digit(number)}"
-
-
-def check_digit(number: int) -> int:
-    """Luhn's check digit (ISO/IEC 7812-1, annex B): finds any single wrong digit and most exchanges of neighbours."""
-    total = 0
-    for place, digit in enumerate(reversed([int(d) for d in str(number)])):
-        doubled = digit * 2 if place % 2 == 0 else digit
-        total += doubled - 9 if doubled > 9 else doubled
-    return -total % 10
+def _check_list(seed: int, strata: Sequence[str], rows_per_stratum: int) -> None:
+    if not 0 <= seed < 2**SEED_BITS:
+        raise ValueError(f"The seed must be a number of {SEED_BITS} bits: 0 to 2^{SEED_BITS} - 1.")
+    if len(set(strata)) != len(strata):
+        raise ValueError("A stratum is given twice; each has one list.")
+    if rows_per_stratum < 1:
+        raise ValueError(f"rows_per_stratum is {rows_per_stratum}; a list has at least one row.")

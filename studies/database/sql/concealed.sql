@@ -53,10 +53,11 @@ CREATE TABLE concealed.session (
 );
 
 CREATE TABLE concealed.registered_plan (
-    sha256 text PRIMARY KEY,
+    sha256 text NOT NULL,
     study_id bigint NOT NULL,
     registered_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    registered_by text NOT NULL
+    registered_by text NOT NULL,
+    PRIMARY KEY (sha256, study_id)
 );
 
 CREATE TABLE concealed.look_result (
