@@ -185,7 +185,7 @@ def cached_definition(text: str) -> ProtocolDefinition:
 
 
 def check(definition: ProtocolDefinition, text: str = "", *, source: str = "") -> list[Problem]:
-    """Warnings: what a protocol may do but should not. Each has its line if the file's text is given, else 0."""
+    """Warnings: what a protocol may do but should not. Each has its line if the text is given, else 0."""
     if definition.randomisation is None:
         return []
     found = list(

@@ -120,7 +120,7 @@ class InfusionPlan(Section):
 
 
 class SafetyRule(Section):
-    """When to alert, hold or stop: `when` holds in `consecutive` readings, each `minutes_apart` or more."""
+    """When to alert, hold or stop."""
 
     id: Annotated[str, Field(pattern=r"^S[0-9]{2,3}$")]
     text: Text
@@ -208,7 +208,7 @@ def _rates_alike(infusion: InfusionPlan, arms: tuple[Arm, ...]) -> Iterator[Mist
         if cap is not None and abs(cap - infusion.weight.counts_up_to_kg) > Decimal("1e-9"):
             yield Mistake(
                 ("arms", index, "regimen", "cap_mg"),
-                f"The cap of {arm.code} is reached at {cap.normalize():f} kg, but the rate follows the weight "
+                f"The cap of {arm.code} is reached at {cap.normalize():f} kg; the rate follows the weight "
                 f"up to {infusion.weight.counts_up_to_kg:f} kg.",
             )
 

@@ -1,7 +1,7 @@
 """Stratified randomisation by permuted blocks of random size.
 
-Within a block every arm appears exactly as often as the ratio says, in random order; the size of each block is
-drawn from those allowed, so that the last place of a block cannot be told from the places before it. Every
+Within a block every arm appears exactly as often as the ratio says, in random order; the size of each block
+is drawn from those allowed, so that the last place of a block cannot be told from the places before it. Every
 stratum has a stream of random numbers of its own. Zelen 1974, J Chronic Dis 27:365; Matts & Lachin 1988,
 Control Clin Trials 9:327; ICH E9 2.3.2.
 
@@ -39,10 +39,10 @@ def permuted_blocks(
 ) -> list[str]:
     """A sequence of arms in permuted blocks.
 
-    rng: where chance comes from; arms: the ratio, arm to share (KET 2, MDZ 1); block_sizes: the sizes allowed,
-    multiples of the sum of the shares, drawn with equal probability; length: how many places, >= 0.
-    Returns `length` arms; the last block may be cut off. A longer sequence from the same state of the generator
-    begins with the shorter one. Raises ValueError for a ratio or a block size that cannot be.
+    rng: where chance comes from; arms: the ratio, arm to share (KET 2, MDZ 1); block_sizes: the sizes
+    allowed, multiples of the sum of the shares, drawn with equal probability; length: how many places, >= 0.
+    Returns `length` arms; the last block may be cut off. A longer sequence from the same state of the
+    generator begins with the shorter one. Raises ValueError for a ratio or a block size that cannot be.
     """
     if length < 0:
         raise ValueError(f"length is {length}; a list has 0 places or more.")
@@ -60,11 +60,11 @@ def generate_list(
 ) -> list[ListRow]:
     """The randomisation list of a study.
 
-    seed: 128 random bits from the operating system, as a number; strata: their codes; ratio and block_sizes as
-    in `permuted_blocks`; rows_per_stratum: at least so many rows for each (the last block is completed).
-    Returns the rows stratum by stratum, in order. The same arguments give the same list. Another stratum, or more
-    rows, leave every row there was as it was. Raises ValueError for a seed of more than 128 bits, a stratum given
-    twice, or rows_per_stratum below 1.
+    seed: 128 random bits from the operating system, as a number; strata: their codes; ratio and block_sizes
+    as in `permuted_blocks`; rows_per_stratum: at least so many rows for each (the last block is completed).
+    Returns the rows stratum by stratum, in order. The same arguments give the same list. Another stratum, or
+    more rows, leave every row there was as it was. Raises ValueError for a seed of more than 128 bits, a
+    stratum given twice, or rows_per_stratum below 1.
     """
     _check_list(seed, strata, rows_per_stratum)
     taken_randomisation: set[str] = set()
@@ -96,7 +96,9 @@ def _blocks(rng: Generator, arms: Mapping[str, int], block_sizes: Sequence[int])
 def _shares(arms: Mapping[str, int], block_sizes: Sequence[int]) -> int:
     """The sum of the ratio. Raises ValueError where the blocks cannot hold it."""
     if len(arms) < 2 or any(share < 1 for share in arms.values()):
-        raise ValueError(f"The ratio is {dict(arms)}; it needs two arms or more, each with a share of at least 1.")
+        raise ValueError(
+            f"The ratio is {dict(arms)}; it needs two arms or more, each with a share of 1 or more."
+        )
     if not block_sizes:
         raise ValueError("No block size is given.")
     shares = sum(arms.values())
