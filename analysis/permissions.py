@@ -1,0 +1,36 @@
+"""Who may order what in analysis. A program that acts by itself orders what its schedule says."""
+
+from __future__ import annotations
+
+from studies.acting import Program
+from studies.models import Role, Study
+from studies.permissions import Someone, may_manage_data, study_wide_roles, visible_studies
+
+
+def may_order_cut(user: Someone | Program, study: Study) -> bool:
+    return isinstance(user, Program) or may_manage_data(user, study)
+
+
+def may_order_look(user: Someone | Program, study: Study) -> bool:
+    return isinstance(user, Program) or may_manage_data(user, study)
+
+
+def may_freeze_plan(user: Someone | Program, study: Study) -> bool:
+    """The blinded statistician's plan becomes the trial's."""
+    if isinstance(user, Program):
+        return True
+    return bool(study_wide_roles(user, study) & {Role.DATA_MANAGER, Role.STATISTICIAN})
+
+
+def may_retry_job(user: Someone | Program, study: Study) -> bool:
+    return isinstance(user, Program) or may_manage_data(user, study)
+
+
+def may_read_cut(user: Someone, study: Study) -> bool:
+    """Whole-study data, blinded: not for those who work at one site only."""
+    return bool(study_wide_roles(user, study) & {Role.DATA_MANAGER, Role.STATISTICIAN, Role.AUDITOR})
+
+
+def may_read_open_report(user: Someone, study: Study) -> bool:
+    """The open report is for all who read the study's data."""
+    return visible_studies(user).filter(pk=study.pk).exists()
