@@ -1,0 +1,238 @@
+"""Proportions. Oracles: R 4.2.2 stats and ratesci 1.1.0 (three JSON files), identities."""
+
+from math import inf, isnan, nan
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.statistics import proportions
+from analysis.statistics.proportions.counts import DifferenceMethod, OneSampleMethod
+from tests.analysis.statistics.oracle import cases, ids
+
+TWO = cases("two_proportions.json")
+ONE = cases("one_proportion.json")
+STRATIFIED = cases("stratified_proportions.json")
+
+DIFFERENCES: list[tuple[DifferenceMethod, str, float]] = [
+    ("miettinen_nurminen", "miettinen_nurminen", 1e-7),
+    ("mee", "mee_no_bias_correction", 1e-7),
+    ("newcombe", "newcombe_wilson", 1e-9),
+    ("wald", "wald", 1e-9),
+]
+
+counts = st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+def arms(case: Any) -> tuple[int, int, int, int]:
+    return case["x1"], case["n1"], case["x2"], case["n2"]
+
+
+def limits(pair: list[float | None] | None) -> list[float]:
+    """R prints an infinite limit as null."""
+    assert pair is not None
+    return [inf if value is None else value for value in pair]
+
+
+@pytest.mark.parametrize("case", TWO, ids=ids(TWO))
+def test_risk_difference_intervals_match(case):
+    for method, key, tolerance in DIFFERENCES:
+        found = proportions.risk_difference(*arms(case), method=method)
+        assert found.estimate == pytest.approx(case["risk_difference"], abs=1e-9)
+        assert [found.lower, found.upper] == pytest.approx(case[key], abs=tolerance)
+
+
+@pytest.mark.parametrize("case", TWO, ids=ids(TWO))
+def test_independence_tests_match(case):
+    found = proportions.test(*arms(case))
+    if case["pearson_p"] is None:  # R gives none when nobody responded
+        assert (found.chi_square, found.pearson_p) == (0, 1)
+    else:
+        assert found.chi_square == pytest.approx(case["pearson_chisq_no_continuity"], rel=1e-9)
+        assert found.pearson_p == pytest.approx(case["pearson_p"], rel=1e-9)
+    assert found.fisher_p == pytest.approx(case["fisher_exact_p"], rel=1e-9)
+
+
+@pytest.mark.parametrize("case", TWO, ids=ids(TWO))
+def test_odds_ratios_match(case):
+    woolf = proportions.odds_ratio(*arms(case), method="woolf")
+    if case["odds_ratio_woolf_ci"] is None:
+        assert isnan(woolf.lower)
+        assert isnan(woolf.upper)
+    else:
+        assert woolf.estimate == pytest.approx(case["odds_ratio"], rel=1e-9)
+        assert [woolf.lower, woolf.upper] == pytest.approx(case["odds_ratio_woolf_ci"], rel=1e-9)
+    score = proportions.odds_ratio(*arms(case), method="score")
+    assert [score.lower, score.upper] == pytest.approx(limits(case["odds_ratio_mn_ci"]), rel=1e-7)
+
+
+@pytest.mark.parametrize("case", TWO, ids=ids(TWO))
+def test_the_conditional_odds_ratio_matches(case):
+    # R searches ratios above 1 as 1 / ratio, to 1e-4: above 1 the comparison is on that scale.
+    found = proportions.odds_ratio(*arms(case), method="conditional_mle")
+    expected = limits(case["odds_ratio_fisher_ci"])
+    obtained = [found.lower, found.upper]
+    # Without a responder R names 0 as the estimate; every ratio fits, so there is none.
+    if case["odds_ratio_conditional_mle"]:
+        expected.append(case["odds_ratio_conditional_mle"])
+        obtained.append(found.estimate)
+    for value, reference in zip(obtained, expected, strict=True):
+        power = -1 if reference > 1 else 1
+        assert value**power == pytest.approx(reference**power, abs=1e-4)
+
+
+@pytest.mark.parametrize("case", TWO, ids=ids(TWO))
+def test_risk_ratios_match(case):
+    wald = proportions.risk_ratio(*arms(case), method="log_wald")
+    if case["risk_ratio_log_wald_ci"] is None:
+        assert isnan(wald.lower)
+    else:
+        assert wald.estimate == pytest.approx(case["risk_ratio"], rel=1e-9)
+        assert [wald.lower, wald.upper] == pytest.approx(case["risk_ratio_log_wald_ci"], rel=1e-9)
+    score = proportions.risk_ratio(*arms(case))
+    assert [score.lower, score.upper] == pytest.approx(limits(case["risk_ratio_mn_ci"]), rel=1e-7)
+
+
+@pytest.mark.parametrize("case", TWO, ids=ids(TWO))
+def test_numbers_needed_to_treat_match(case):
+    found = proportions.number_needed_to_treat(*arms(case))
+    assert found.disjoint is case["nnt_ci_disjoint"]
+    assert found.estimate == (inf if case["nnt"] is None else pytest.approx(case["nnt"], rel=1e-9))
+    if found.disjoint:
+        assert isnan(found.lower)
+        assert "infinity" in str(found)
+    else:
+        # 1 / limit magnifies the tolerance of a limit near 0.
+        assert [1 / found.lower, 1 / found.upper] == pytest.approx(
+            [1 / value for value in case["nnt_ci_from_mn"]], abs=1e-7
+        )
+        assert "infinity" not in str(found)
+
+
+@pytest.mark.parametrize("case", ONE, ids=ids(ONE))
+def test_intervals_of_one_proportion_match(case):
+    for method in get_args(OneSampleMethod):
+        assert proportions.interval(case["x"], case["n"], method=method) == pytest.approx(
+            case[method], abs=1e-9
+        )
+    narrower = proportions.interval(case["x"], case["n"], method="clopper_pearson", level=0.9)
+    assert narrower == pytest.approx(case["clopper_pearson_90"], abs=1e-9)
+
+
+@pytest.mark.parametrize("case", STRATIFIED, ids=ids(STRATIFIED))
+def test_mantel_haenszel_results_match(case):
+    tables = [
+        [[row["active_yes"], row["active_no"]], [row["placebo_yes"], row["placebo_no"]]]
+        for row in case["strata"]
+    ]
+    found = proportions.stratified(tables)
+    assert found.odds_ratio.estimate == pytest.approx(case["mh_common_odds_ratio"], abs=1e-9)
+    assert [found.odds_ratio.lower, found.odds_ratio.upper] == pytest.approx(case["mh_or_ci_rbg"], abs=1e-9)
+    assert found.chi_square == pytest.approx(case["cmh_chisq"], abs=1e-9)
+    assert found.chi_square_continuity == pytest.approx(case["cmh_chisq_continuity"], abs=1e-9)
+    assert found.p == pytest.approx(case["cmh_p"], abs=1e-9)
+    assert found.risk_difference.estimate == pytest.approx(case["mh_risk_difference"], abs=1e-9)
+    assert found.risk_difference.se == pytest.approx(case["mh_rd_sato_se"], abs=1e-9)
+
+
+def test_the_score_interval_statsmodels_gets_wrong_is_right_here():
+    # ECOSYSTEM: 56/70 against 48/80 is .05283 to .33817 by Miettinen and Nurminen, not .05255 to .34404.
+    found = proportions.risk_difference(56, 70, 48, 80)
+    assert [found.lower, found.upper] == pytest.approx([0.05283, 0.33817], abs=5e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(first=counts, second=counts)
+def test_swapping_the_arms_mirrors_every_interval(first, second):
+    forward = proportions.risk_difference(*first, *second)
+    backward = proportions.risk_difference(*second, *first)
+    assert [backward.lower, backward.upper] == pytest.approx([-forward.upper, -forward.lower], abs=1e-9)
+    for ratio in (proportions.risk_ratio, proportions.odds_ratio):
+        forward, backward = ratio(*first, *second), ratio(*second, *first)
+        mirrored = [1 / value if value else inf for value in (forward.upper, forward.lower)]
+        assert [backward.lower, backward.upper] == pytest.approx(mirrored, rel=1e-7, abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(first=counts, second=counts)
+def test_an_interval_excludes_no_effect_exactly_when_its_test_rejects(first, second):
+    found = proportions.risk_difference(*first, *second, method="mee")
+    assert found.p is not None
+    assert found.p == pytest.approx(proportions.test(*first, *second).pearson_p, abs=1e-9)
+    assert (found.lower > 1e-9 or found.upper < -1e-9) == (found.p < 0.05 - 1e-9) or abs(
+        found.p - 0.05
+    ) < 1e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(sample=counts, level=st.floats(0.5, 0.99))
+def test_one_sample_intervals_hold_the_observed_proportion(sample, level):
+    x, n = sample
+    exact = proportions.interval(x, n, method="clopper_pearson", level=level)
+    score = proportions.interval(x, n, level=level)
+    assert exact.lower <= x / n <= exact.upper
+    assert score.lower <= x / n <= score.upper
+
+
+def test_nobody_and_everybody_responding_are_answered_without_invention():
+    nobody = proportions.odds_ratio(0, 5, 0, 5)
+    assert isnan(nobody.estimate)
+    assert (nobody.lower, nobody.upper) == (0, inf)
+    apart = proportions.odds_ratio(5, 5, 0, 5)
+    assert (apart.estimate, apart.upper) == (inf, inf)
+    assert apart.lower > 1
+    assert proportions.risk_ratio(0, 5, 3, 5).lower == 0
+    assert proportions.test(5, 5, 5, 5).pearson_p == 1
+    assert proportions.number_needed_to_treat(2, 5, 2, 5).estimate == inf
+
+
+def test_one_stratum_has_the_crude_odds_ratio_and_difference():
+    found = proportions.stratified([[[12, 8], [5, 15]]])
+    assert found.odds_ratio.estimate == pytest.approx(proportions.odds_ratio(12, 20, 5, 20).estimate)
+    assert found.risk_difference.estimate == pytest.approx(0.35)
+    # CMH in one table is Pearson's statistic x (N - 1) / N.
+    assert found.chi_square == pytest.approx(proportions.test(12, 20, 5, 20).chi_square * 39 / 40)
+
+
+def test_a_stratum_with_one_arm_changes_nothing():
+    both = [[[12, 8], [5, 15]]]
+    with_empty = [*both, [[3, 1], [0, 0]]]
+    assert proportions.stratified(with_empty) == proportions.stratified(both)
+
+
+def test_strata_without_discordant_pairs_have_no_odds_ratio_interval():
+    none = proportions.stratified([[[0, 5], [0, 4]]])
+    assert isnan(none.odds_ratio.estimate)
+    assert none.p == 1
+    apart = proportions.stratified([[[5, 0], [0, 4]]])
+    assert apart.odds_ratio.estimate == inf
+    assert isnan(apart.odds_ratio.lower)
+
+
+@pytest.mark.parametrize(
+    ("ask", "complaint"),
+    [
+        (
+            lambda: proportions.risk_difference(6, 5, 1, 5),
+            "x1 is 6; allowed is a whole number from 0 to n1 = 5",
+        ),
+        (lambda: proportions.risk_difference(1, 5, 1, 0), "n0 is 0"),
+        (lambda: proportions.risk_difference(1.5, 5, 1, 5), "x1 is 1.5"),
+        (lambda: proportions.risk_difference(1, 5, nan, 5), "x0 is nan"),
+        (lambda: proportions.risk_difference(1, 5, 1, 5, level=1.0), "level is 1"),
+        (
+            lambda: proportions.risk_difference(1, 5, 1, 5, method="exact"),  # type: ignore[arg-type]
+            "method is 'exact'; allowed are miett",
+        ),
+        (lambda: proportions.odds_ratio(1, 5, 1, 5, method="wald"), "method is 'wald'"),  # type: ignore[arg-type]
+        (lambda: proportions.interval(3, 2), "x is 3"),
+        (lambda: proportions.stratified(np.zeros((2, 2))), "tables has shape"),
+        (lambda: proportions.stratified([[[1, -1], [1, 1]]]), "no counts"),
+        (lambda: proportions.stratified([[[1, 1], [0, 0]]]), "no stratum with both arms"),
+    ],
+)
+def test_impossible_counts_are_refused_with_the_argument_named(ask, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        ask()
