@@ -51,7 +51,7 @@ class Manifest:
 
 
 def write_backup(site: Site, target: BinaryIO, key: bytes) -> Manifest:
-    """Write the whole site to `target`, encrypted; files after the database, so that none it names is missing."""
+    """Write the whole site to `target`, encrypted. Files come last: none that a row names is missing."""
     writer = EncryptingWriter(target, key)
     with tarfile.open(fileobj=cast("IO[bytes]", writer), mode="w|", format=tarfile.PAX_FORMAT) as archive:
         with snapshot(site.url) as (connection, name):

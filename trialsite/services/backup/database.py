@@ -77,7 +77,6 @@ def dump(programs: Path, url: str, snapshot_name: str) -> Iterator[bytes]:
     command = [
         str(programs / "pg_dump"),
         "--format=custom",
-        "--compress=zstd:3",
         f"--snapshot={snapshot_name}",
     ]
     with _program(command, url, stdout=subprocess.PIPE) as process:

@@ -1,8 +1,8 @@
 """A stream of encrypted chunks that cannot be read, changed, reordered or cut short without notice.
 
 AES-256-GCM in the STREAM construction (Hoang, Reyhanitabar, Rogaway, Vizar: Online Authenticated-Encryption
-and its Nonce-Reuse Misuse-Resistance, CRYPTO 2015): the nonce is the number of the chunk and whether it is the
-last. The key of a stream is derived from the backup key and a random salt by HKDF-SHA-256 (RFC 5869).
+and its Nonce-Reuse Misuse-Resistance, CRYPTO 2015): the nonce is the number of the chunk and whether it is
+the last. The key of a stream is derived from the backup key and a random salt by HKDF-SHA-256 (RFC 5869).
 
     "TRIALSITE-BACKUP-1\\n"  salt (16 bytes)  { length (4 bytes, big-endian)  ciphertext with tag } ...
 """
@@ -10,7 +10,6 @@ last. The key of a stream is derived from the backup key and a random salt by HK
 from __future__ import annotations
 
 import base64
-import binascii
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +42,7 @@ def backup_key(environment: Mapping[str, str]) -> bytes:
         text = Path(file).read_text()
     try:
         key = base64.b64decode(text.strip().replace("-", "+").replace("_", "/"), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
         raise BackupError(
