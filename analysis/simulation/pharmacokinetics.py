@@ -1,11 +1,11 @@
 """Drug levels in the ketamine arm: two compartments, with norketamine and hydroxynorketamine after them.
 
-A linear system dA/dt = K A + input, solved exactly over each pump segment with the matrix exponential.
+A linear system dA/dt = K A + input, solved exactly over each pump segment: A(t) = A* + e^(Kt) (A(0) - A*)
+with the steady state A* = -K^-1 input and e^(Kt) from the eigenvalues of K, which are real and distinct.
 Every value here reveals the arm.
 """
 
 import numpy as np
-from scipy.linalg import expm
 
 from .draws import FloatArray
 from .parameters import Parameters, Pk
@@ -65,20 +65,16 @@ def _amounts(
     system: FloatArray, segments: tuple[RateSegment, ...], mg_per_ml: float, minute: float
 ) -> FloatArray:
     """Amounts (4,) in mg at a minute: through every segment before it, then without input."""
+    rates, vectors = np.linalg.eig(system)
     amounts = np.zeros(4)
     for part in segments:
+        steady = -np.linalg.solve(system, np.array([part.rate_ml_h * mg_per_ml, 0.0, 0.0, 0.0]))
         hours = max(min(part.end, minute) - part.start, 0.0) / 60
-        amounts = _step(system, amounts, part.rate_ml_h * mg_per_ml, hours)
-    return _step(system, amounts, 0.0, max(minute - segments[-1].end, 0.0) / 60)
+        amounts = steady + _decay(rates, vectors, amounts - steady, hours)
+    return _decay(rates, vectors, amounts, max(minute - segments[-1].end, 0.0) / 60)
 
 
-def _step(system: FloatArray, amounts: FloatArray, mg_per_h: float, hours: float) -> FloatArray:
-    """The exact solution under a constant input, by augmenting the system with it."""
-    if hours == 0.0:
-        return amounts
-    size = len(amounts)
-    augmented = np.zeros((size + 1, size + 1))
-    augmented[:size, :size] = system
-    augmented[0, size] = mg_per_h
-    later: FloatArray = (expm(augmented * hours) @ np.append(amounts, 1.0))[:size]
+def _decay(rates: FloatArray, vectors: FloatArray, amounts: FloatArray, hours: float) -> FloatArray:
+    """e^(Kt) times the amounts."""
+    later: FloatArray = vectors @ (np.exp(rates * hours) * np.linalg.solve(vectors, amounts))
     return later

@@ -106,7 +106,8 @@ def _spread(value: float, noise: FloatArray, sd: float, *, log10: bool) -> Float
 def _to_grid(values: FloatArray, step: float) -> FloatArray:
     """Values on a grid of the given step, whose sum is the nearest possible to the sum before."""
     edges = np.rint(np.cumsum(values) / step)
-    return np.diff(edges, prepend=0.0) * step
+    edges[1:] -= edges[:-1].copy()
+    return edges * step
 
 
 def _thermal(value: Mapping[str, float], noise: FloatArray, law: Qst) -> list[QstTrial]:
@@ -139,18 +140,32 @@ def _paradoxical(uniform: FloatArray, law: Qst) -> list[QstTrial]:
     return [QstTrial("PHS", k + 1, "", float(u < law.paradoxical_heat), "n") for k, u in enumerate(uniform)]
 
 
+def _steps(values: FloatArray, low: int, high: int) -> FloatArray:
+    """Whole steps within bounds, whose sum is the nearest possible to the sum before.
+
+    What the bounds cut off is given to the values with most room, one step each.
+    """
+    total = int(np.clip(np.rint(values.sum()), low * len(values), high * len(values)))
+    steps = np.clip(np.rint(values), low, high)
+    while (short := total - int(steps.sum())) != 0:
+        order = np.argsort(steps * np.sign(short), kind="stable")
+        open_ones = [k for k in order if low <= steps[k] + np.sign(short) <= high]
+        steps[open_ones[: abs(short)]] += np.sign(short)
+    return steps
+
+
 def _turning_points(name: str, value: float, noise: FloatArray, *, low: float) -> list[QstTrial]:
     """Ten forces of a doubling series whose geometric mean is nearest to the value.
 
     Ascending turning points lie about one step above descending ones.
     """
-    top = round(np.log2(512 / low))
-    mean = np.log2(value / low)
-    spread = np.clip(0.6 * (noise - noise.mean()) + np.repeat([0.4, -0.4], 5), -mean, top - mean)
-    exponents = _to_grid(mean + spread - spread.mean(), 1.0)
-    forces = low * 2.0 ** np.clip(exponents, 0, top)
+    spread = 0.6 * (noise - noise.mean()) + np.repeat([0.4, -0.4], 5)
+    exponents = _steps(np.log2(value / low) + spread, 0, round(np.log2(512 / low)))
     directions = ["ascending"] * 5 + ["descending"] * 5
-    return [QstTrial(name, k % 5 + 1, directions[k], float(force), "mN") for k, force in enumerate(forces)]
+    return [
+        QstTrial(name, k % 5 + 1, directions[k], float(force), "mN")
+        for k, force in enumerate(low * 2.0**exponents)
+    ]
 
 
 @lru_cache(maxsize=1)
@@ -159,21 +174,22 @@ def _log_ratings() -> FloatArray:
     return table
 
 
-@lru_cache(maxsize=1)
-def _rating_offsets() -> FloatArray:
-    return np.linspace(-2.5, 2.5, 201)[:, None]
-
-
 def _pinprick_ratings(value: float, noise: FloatArray) -> list[QstTrial]:
-    """35 whole ratings 0-100 that rise with the force; log10(rating + 0.1) averages to log10 of the value."""
-    force = np.repeat(np.arange(7) - 3.0, 5)
-    shape = 0.22 * force + 0.12 * noise
-    candidates = np.clip(np.rint(10.0 ** (np.log10(value) + _rating_offsets() + shape)), 0, 100)
-    means = _log_ratings()[candidates.astype(int)].mean(axis=1)
-    best = candidates[int(np.argmin(np.abs(means - np.log10(value))))]
+    """35 whole ratings 0-100 that rise with the force; log10(rating + 0.1) averages to log10 of the value.
+
+    Rounding moves that average, so the level is searched for: first coarsely, then finely.
+    """
+    shape = 0.22 * np.repeat(np.arange(7) - 3.0, 5) + 0.12 * noise
+    level = np.log10(value)
+    for half, steps in ((2.5, 51), (0.1, 41)):
+        levels = level + np.linspace(-half, half, steps)
+        candidates = np.clip(np.rint(10.0 ** (levels[:, None] + shape)), 0, 100)
+        means = _log_ratings()[candidates.astype(int)].mean(axis=1)
+        best = int(np.argmin(np.abs(means - np.log10(value))))
+        level = levels[best]
     return [
         QstTrial("MPS", k + 1, str(_PINPRICKS[k // 5]), rating, "0-100")
-        for k, rating in enumerate(best.tolist())
+        for k, rating in enumerate(candidates[best].tolist())
     ]
 
 
@@ -199,8 +215,7 @@ def _wind_up(value: float, noise: FloatArray) -> list[QstTrial]:
 
 def _vibration(value: float, noise: FloatArray) -> list[QstTrial]:
     """Three readings of the fork in half steps of 8."""
-    room = min(0.4, 8.0 - value, value)
-    readings = np.clip(_to_grid(value + room * np.tanh(noise - noise.mean()), 0.5), 0, 8)
+    readings = _steps(2 * value + 0.8 * (noise - noise.mean()), 0, 16) / 2
     return [QstTrial("VDT", k + 1, "", reading, "x/8") for k, reading in enumerate(readings.tolist())]
 
 

@@ -14,8 +14,9 @@ from .kalm import SYNTH_1, norms
 
 NORMS = {norm.parameter: norm for norm in norms() if norm.sex == "F"}
 LAW = load_parameters().qst
-# The devices' steps leave this much: ten doubling forces a twentieth of a doubling, ratings are whole.
-TOLERANCE = {"MDT": 0.05, "MPT": 0.05, "MPS": 0.12, "WUR": 0.12, "VDT": 0.15}
+# The devices' steps leave this much: ten doubling forces a twentieth of a doubling (.015 log10, over an SD
+# of .35), three half steps a sixth of an eighth, 35 whole ratings about .035 log10, trains a rating each.
+TOLERANCE = {"MDT": 0.045, "MPT": 0.045, "MPS": 0.12, "WUR": 0.12, "VDT": 0.14}
 
 
 def by_direction(raw, parameter, direction):
