@@ -33,7 +33,9 @@ from trialsite.services.servers import remove_site, start_servers, throw_away_va
 from trialsite.services.site import PortTakenError, environment, inherited, refuse_taken_ports, start_site
 from trialsite.services.waiting import wait_until
 
-PROTOCOL = "studies/protocol/demo.yaml"
+STUDY = "KALM"
+PROTOCOL = "studies/protocols/kalm-1.0.yaml"
+SEED = "20261124"
 MANAGE = (sys.executable, "manage.py")
 
 
@@ -46,16 +48,24 @@ class Step:
     role: str
     every_time: bool = False
 
+    @property
+    def words(self) -> str:
+        """The command as one would type it."""
+        return " ".join(self.command)
+
 
 BEFORE_THE_SITE = (
     Step("creating the tables", ("migrate", "--no-input", "--verbosity=0"), "owner", every_time=True),
-    Step("loading the demo protocol", ("load_protocol", PROTOCOL), "app"),
+    Step("marking the database as a demonstration", ("mark_demonstration",), "owner"),
+    Step("loading the protocol", ("load_protocol", PROTOCOL), "app"),
+    Step("making the randomisation list", ("make_list", STUDY, "--seed", SEED), "unblinded"),
     Step("making one account per role", ("demo_accounts",), "app"),
     Step(
-        "simulating the trial",
-        ("simulate_trial", PROTOCOL, "--participants", "200", "--seed", "20261124"),
-        "app",
+        "simulating the trial", ("simulate_trial", PROTOCOL, "--participants", "200", "--seed", SEED), "app"
     ),
+    Step("freezing the analysis plan", ("freeze_plan", STUDY), "app"),
+    Step("registering the plan at the closed side", ("register_plan", STUDY), "unblinded"),
+    Step("writing the schedule", ("ensure_schedules",), "app"),
 )
 WITH_THE_SITE = (Step("taking a cut and running the first look", ("first_look",), "app"),)
 
@@ -71,7 +81,7 @@ class DemoRecord:
     path: Path
 
     def done(self) -> list[str]:
-        """The commands that need not run again."""
+        """The commands that need not run again, as one would type them."""
         with contextlib.suppress(FileNotFoundError):
             return list(json.loads(self.path.read_text())["done"])
         return []
@@ -79,7 +89,7 @@ class DemoRecord:
     def add(self, done: Step) -> None:
         """Remember a step as done."""
         draft = self.path.with_suffix(".new")
-        draft.write_text(json.dumps({"done": [*self.done(), done.command[0]]}))
+        draft.write_text(json.dumps({"done": [*self.done(), done.words]}))
         draft.replace(self.path)
 
     def claim(self) -> None:
@@ -101,7 +111,7 @@ def run_steps(supervisor: Supervisor, steps: Sequence[Step], record: DemoRecord)
     """
     done = record.done()
     for due in steps:
-        if due.every_time or due.command[0] not in done:
+        if due.every_time or due.words not in done:
             _run_step(supervisor, due)
             if not due.every_time:
                 record.add(due)
@@ -115,7 +125,7 @@ def _run_step(supervisor: Supervisor, due: Step) -> None:
         wait_until(lambda: has_ended(process), float("inf"))
         supervisor.stop(name)
     if process.returncode:
-        raise ProcessDiedError(f"`manage.py {' '.join(due.command)}` failed:\n{supervisor.tail(name, 30)}")
+        raise ProcessDiedError(f"`manage.py {due.words}` failed:\n{supervisor.tail(name, 30)}")
 
 
 @contextlib.contextmanager
