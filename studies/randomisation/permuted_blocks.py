@@ -123,7 +123,7 @@ def _completed(blocks: Iterator[list[str]], at_least: int) -> list[tuple[int, st
 
 
 def _stream(seed: int, purpose: str, stratum: str) -> Generator:
-    """The random numbers for one purpose in one stratum: keyed by name, so that no stratum moves another's."""
+    """The random numbers for one purpose in one stratum; keyed by name, no stratum moves another's."""
     key = int.from_bytes(sha256(f"{purpose}\0{stratum}".encode()).digest()[:16], "big")
     return Generator(Philox(SeedSequence(entropy=seed, spawn_key=(key,))))
 
