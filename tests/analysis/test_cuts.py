@@ -29,24 +29,12 @@ from studies.models import Membership, Participant, Role, stamped_models
 from tests.analysis.small_trial import CLERK, SmallTrial, make_small_trial
 from tests.conftest import django_as
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("folders", "pushed")]
 Connect = Callable[[str], psycopg.Connection]
 
 
 def unwatched(done: int, of: int) -> None:
     """A progress that nobody looks at."""
-
-
-@pytest.fixture(autouse=True)
-def folders(settings: Any, tmp_path: Path) -> Path:
-    settings.CUTS_DIR = tmp_path / "cuts"
-    settings.CLOSED_DIR = tmp_path / "closed"
-    return tmp_path
-
-
-@pytest.fixture
-def trial(as_role: Connect) -> SmallTrial:
-    return make_small_trial(as_role("unblinded"))
 
 
 @pytest.fixture

@@ -1,0 +1,105 @@
+"""Looks that are due by the plan: enough information has come in, or the clinical cut-off date is past.
+
+Whether to look is decided on a count of the live tables; the information a look reports is computed from its
+cut. ICH E9 4.5: the schedule of looks is fixed before, and not moved by what is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from django.db import connection
+from django.db.models import Max
+from django.utils import timezone
+
+from analysis.looks import order_look
+from analysis.models import Look, Plan
+from studies.acting import Program
+from studies.models import Study
+
+SCHEDULE = Program("schedule")
+
+
+def order_due_looks() -> list[Look]:
+    """Order the next planned look of every study in which it is due. Safe to repeat."""
+    studies = Study.objects.filter(origin=Study.Origin.CONDUCTED, plans__isnull=False).distinct()
+    return [look for study in studies.order_by("pk") if (look := _order_if_due(study))]
+
+
+def next_planned_look(plan: Plan) -> Mapping[str, Any] | None:
+    """The first look of a group-sequential plan that has not been taken; None after the last."""
+    last = plan.study.looks.filter(planned=True).aggregate(last=Max("number"))["last"] or 0
+    looks: Mapping[str, Any] | None = orjson.loads(plan.source)["looks"]
+    return next((look for look in (looks or {"planned": ()})["planned"] if look["number"] > last), None)
+
+
+def is_due(look: Mapping[str, Any], *, information: int, today: date) -> bool:
+    """Whether a planned look is due.
+
+    information: units that have come in; none at all is never enough, whatever the date.
+    """
+    enough = information >= int(look["information"])
+    return information > 0 and (enough or today > date.fromisoformat(look["clinical_cutoff"]))
+
+
+def live_information(plan: Plan) -> int:
+    """How many randomised participants have the value that one information unit stands for, by now."""
+    contents = orjson.loads(plan.source)
+    looks = contents["looks"]
+    endpoint = next(each for each in contents["endpoints"] if each["id"] == looks["endpoint"])
+    at = next(each for each in endpoint["timepoints"] if each["code"] == endpoint["at"])
+    query = _DIARY if at["days"] else _VISIT
+    first, last = at["days"] or (0, 0)
+    values = {
+        "study": plan.study_id,
+        "instrument": endpoint["instrument"],
+        "item": endpoint["item"],
+        "score": endpoint["score"],
+        "visit": at["visit"],
+        "first": first,
+        "last": last,
+        "at_least": at["at_least"],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(query, values)
+        return int(cursor.fetchone()[0])
+
+
+def _order_if_due(study: Study) -> Look | None:
+    plan = study.plans.latest("pk")
+    look = next_planned_look(plan)
+    today = timezone.localdate(timezone=ZoneInfo(study.time_zone))
+    if look is None or not is_due(look, information=live_information(plan), today=today):
+        return None
+    return order_look(SCHEDULE, study=study, number=look["number"])
+
+
+_MEASURED = """
+    FROM studies_allocation a
+    JOIN studies_participant p ON p.id = a.participant_id AND p.study_id = %(study)s
+    JOIN outcomes_response r ON r.participant_id = p.id
+    JOIN outcomes_instrumentversion v ON v.id = r.instrument_id AND v.key = %(instrument)s
+    LEFT JOIN outcomes_responseitem i
+        ON i.response_id = r.id AND i.item = %(item)s::text AND i.value IS NOT NULL
+    LEFT JOIN outcomes_score s ON s.response_id = r.id AND s.name = %(score)s::text AND s.number IS NOT NULL
+"""
+_VISIT = f"""
+    SELECT count(DISTINCT p.id) {_MEASURED}
+    JOIN studies_visit t ON t.id = r.visit_id AND t.code = %(visit)s
+    WHERE coalesce(i.id, s.id) IS NOT NULL
+"""
+# Diary days count from the day, at the site, on which the infusion started.
+_DIARY = f"""
+    SELECT count(*) FROM (
+        SELECT p.id {_MEASURED}
+        JOIN studies_infusion f ON f.participant_id = p.id
+        JOIN studies_site c ON c.id = p.site_id
+        WHERE coalesce(i.id, s.id) IS NOT NULL
+          AND r.day - (f.started_at AT TIME ZONE c.time_zone)::date BETWEEN %(first)s AND %(last)s
+        GROUP BY p.id HAVING count(DISTINCT r.day) >= %(at_least)s
+    ) enough
+"""  # noqa: S608 - two fixed texts

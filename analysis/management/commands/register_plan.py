@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from analysis.closed_store import register_plan
+from analysis.plans import current_plan
+from studies.acting import Program
+from studies.errors import TrialError
+from studies.models import Study
+
+
+class Command(BaseCommand):
+    help = "Let the closed side run a study's frozen analysis plan (unblinded side: DB_ROLE=unblinded)."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("study")
+        parser.add_argument("--sha256", help="refuse any other plan; compare it with the one that was signed")
+
+    def handle(self, *_: Any, study: str, sha256: str | None, **__: Any) -> None:
+        if settings.DB_ROLE != "unblinded":
+            raise CommandError("Only the unblinded side registers plans: set DB_ROLE=unblinded.")
+        found = Study.objects.filter(code=study).first()
+        if found is None:
+            raise CommandError(f"There is no study {study}.")
+        try:
+            plan = current_plan(found)
+        except TrialError as error:
+            raise CommandError(error.message) from error
+        if sha256 is not None and plan.sha256 != sha256:
+            raise CommandError(f"The frozen plan has SHA-256 {plan.sha256}, not {sha256}.")
+        new = register_plan(Program("register_plan"), plan=plan)
+        self.stdout.write(f"{plan}: {'registered' if new else 'was registered before'}")

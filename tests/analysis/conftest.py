@@ -1,0 +1,106 @@
+"""What the tests of cuts, jobs and looks share: folders, a small trial, stand-ins for statistics."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import psycopg
+import pyarrow.parquet as pq
+import pytest
+
+from analysis import plans
+from analysis.models import Plan
+from studies.acting import Program
+from tests.analysis.small_trial import SmallTrial, make_small_trial
+
+Connect = Callable[[str], psycopg.Connection]
+
+
+@pytest.fixture
+def folders(settings: Any, tmp_path: Path) -> Path:
+    """Cuts and closed files of this test alone."""
+    settings.CUTS_DIR = tmp_path / "cuts"
+    settings.CLOSED_DIR = tmp_path / "closed"
+    return tmp_path
+
+
+@pytest.fixture
+def trial(as_role: Connect) -> SmallTrial:
+    return make_small_trial(as_role("unblinded"))
+
+
+@pytest.fixture
+def plan(trial: SmallTrial) -> Plan:
+    """The plan of KALM, frozen for the small trial."""
+    return plans.freeze_plan(Program("test"), protocol_version=trial.protocol)
+
+
+@dataclass
+class Calculations:
+    """Stands in for statistics: quick, and remembers what it was given. `raises` makes the next one fail."""
+
+    raises: Exception | None = None
+    earlier: list[list[Mapping[str, Any]]] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
+    on_closed: Callable[[], None] | None = None
+
+    def open_result(self, cut_dir: Path, plan: Mapping[str, Any]) -> dict[str, Any]:
+        self._run("open")
+        scores = pq.read_table(cut_dir / "score.parquet").to_pandas()
+        return {"mean": scores["number"].mean(), "plan": plan["version"]}
+
+    def closed_result(
+        self,
+        cut_dir: Path,
+        restricted_dir: Path,
+        arms: pd.Series[str],
+        plan: Mapping[str, Any],
+        earlier: list[dict[str, Any]],
+    ) -> dict[str, Any]:
+        self._run("closed")
+        self.earlier.append(earlier)
+        if self.on_closed:
+            self.on_closed()
+        scores = pq.read_table(cut_dir / "score.parquet").to_pandas()
+        means = scores.groupby(scores["participant_id"].map(arms))["number"].mean()
+        return {
+            "means": means.to_dict(),
+            "readings": pq.read_table(restricted_dir / "reading.parquet").num_rows,
+        }
+
+    def _run(self, name: str) -> None:
+        self.runs.append(name)
+        if self.raises:
+            raise self.raises
+
+
+@pytest.fixture
+def calculations(monkeypatch: pytest.MonkeyPatch) -> Calculations:
+    stand_in = Calculations()
+    interim, reports = (importlib.import_module(f"analysis.{name}") for name in ("interim", "reports"))
+    monkeypatch.setattr(interim, "open_result", stand_in.open_result, raising=False)
+    monkeypatch.setattr(interim, "closed_result", stand_in.closed_result, raising=False)
+    monkeypatch.setattr(reports, "render_html", lambda result: f"<p>{sorted(result)}</p>", raising=False)
+    monkeypatch.setattr(
+        reports, "render_pdf", lambda result: b"%PDF " + repr(sorted(result)).encode(), raising=False
+    )
+    return stand_in
+
+
+@pytest.fixture
+def pushed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
+    """What is put on the queues, in place of a broker: (job key, queue)."""
+    messages: list[tuple[int, str]] = []
+
+    def send_task(name: str, *, args: list[int], queue: str, ignore_result: bool) -> None:
+        assert name == "analysis.run_job"
+        [key] = args
+        messages.append((key, queue))
+
+    monkeypatch.setattr("analysis.job_queue.current_app.send_task", send_task)
+    return messages
