@@ -124,8 +124,8 @@ def _run_step(supervisor: Supervisor, due: Step) -> None:
         process = supervisor.start(name, (*MANAGE, *due.command), environment(due.role, supervisor.layout))
         wait_until(lambda: has_ended(process), float("inf"))
         supervisor.stop(name)
-    if process.returncode:
-        raise ProcessDiedError(f"`manage.py {due.words}` failed:\n{supervisor.tail(name, 30)}")
+        if process.returncode:
+            raise ProcessDiedError(f"`manage.py {due.words}` failed:\n{supervisor.tail(name, 30)}")
 
 
 @contextlib.contextmanager
