@@ -11,10 +11,23 @@ from .infusion_day import at_rest
 from .latent import DAYS, FIRST_DAY, ArmFree
 from .missingness import gaps
 from .people import Person
-from .records import DiaryRecord, FormRecord, LabResult, QstSession, Screening, VisitRecord, Vitals
+from .records import (
+    DiaryRecord,
+    FormRecord,
+    LabResult,
+    MedicalHistory,
+    QstSession,
+    Screening,
+    VisitRecord,
+    Vitals,
+)
 from .safety import laboratory, vital_signs
 from .streams import stream
 from .visit_forms import Clinic, Setting
+
+# Criteria, or parts of them, that a person answers. E1, E2, E6 and E7 fail by what was measured instead.
+_ASKED = ("I4", "I7", "E1", "E2", "E3", "E4", "E5", "E6", "E7", "E8")
+_MEASURED = frozenset({"E1", "E2", "E6", "E7"})
 
 
 def screen(setting: Setting, person: Person, arm_free: ArmFree, booked: Appointments) -> Screening:
@@ -31,6 +44,8 @@ def screen(setting: Setting, person: Person, arm_free: ArmFree, booked: Appointm
         site=setting.design.sites[person.site].code,
         consented_at=booked.consented_at,
         born_on=_born_on(booked.consented_at.astimezone(booked.zone), person),
+        history=_history(setting, person, first.failed),
+        answers=_answers(first.failed),
         visits=first.visits + base.visits,
         forms=first.forms + base.forms,
         diary=base.diary,
@@ -107,6 +122,27 @@ def _baseline_visit(
         diary=diary,
         qst=tuple(clinic.sense(visit, z, at)),
         failed=() if diary_qualifies([entry.average for entry in diary]) else ("I3",),
+    )
+
+
+def _answers(failed: tuple[str, ...]) -> dict[str, bool]:
+    """Yes to an inclusion criterion that is met and to an exclusion criterion that is present."""
+    return {
+        criterion: criterion.startswith("I") != (criterion in failed and criterion not in _MEASURED)
+        for criterion in _ASKED
+    }
+
+
+def _history(setting: Setting, person: Person, failed: tuple[str, ...]) -> MedicalHistory:
+    """A history that agrees with the criteria failed on it: I5 unstable doses, E6 too much opioid."""
+    u = stream(setting.seed, "history", person.index).random(3)
+    return MedicalHistory(
+        pain_duration_months=round(12 * person.pain_years),
+        pain_days_per_month=person.painful_days_per_month,
+        analgesics_stable_days=int(5 + 20 * u[0]) if "I5" in failed else int(30 + 300 * u[0]),
+        opioid_mg_per_day=120.0 if "E6" in failed else float(10 * max(int(u[1] * 12) - 5, 0)),
+        benzodiazepine_mg_per_day=5.0 if u[2] < 0.05 else 0.0,
+        gilbert_syndrome=False,
     )
 
 

@@ -12,16 +12,16 @@ Part = Literal["neuropathic", "nociplastic", "nociceptive"]
 
 @dataclass(frozen=True, slots=True)
 class PainFindings:
-    """What a physician found. The pain class follows from these; it is not among them."""
+    """What a physician found, by the keys of the protocol; the pain class follows from these."""
 
     lesion_history: bool
     plausible_distribution: bool
     sensory_signs: bool
     confirming_test: bool
-    chronic: bool
-    regional: bool
-    nociceptive_not_entirely_responsible: bool
-    neuropathic_not_entirely_responsible: bool
+    pain_is_chronic: bool
+    pain_is_regional: bool
+    not_entirely_nociceptive: bool
+    not_entirely_neuropathic: bool
     hypersensitivity_history: bool
     comorbidity: bool
     evoked_hypersensitivity: bool
@@ -111,10 +111,10 @@ def _findings(parts: tuple[Part, ...], *, definite: bool) -> PainFindings:
         plausible_distribution=neuropathic,
         sensory_signs=neuropathic,
         confirming_test=neuropathic and definite,
-        chronic=True,
-        regional=nociplastic,
-        nociceptive_not_entirely_responsible=nociplastic,
-        neuropathic_not_entirely_responsible=nociplastic,
+        pain_is_chronic=True,
+        pain_is_regional=nociplastic,
+        not_entirely_nociceptive=nociplastic,
+        not_entirely_neuropathic=nociplastic,
         hypersensitivity_history=nociplastic,
         comorbidity=nociplastic,
         evoked_hypersensitivity=nociplastic,

@@ -238,17 +238,32 @@ class PkSample:
 
 
 @dataclass(frozen=True, slots=True)
+class MedicalHistory:
+    """What eligibility needs of the history, by the keys of the protocol."""
+
+    pain_duration_months: int
+    pain_days_per_month: int
+    analgesics_stable_days: int
+    opioid_mg_per_day: float
+    benzodiazepine_mg_per_day: float
+    gilbert_syndrome: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Screening:
     """A candidate up to the decision to randomise; nothing here depends on the arm.
 
-    failed: identifiers of the criteria not met, empty when eligible. planned_infusion_at is when the
-    infusion starts if the candidate is randomised (at randomised_at).
+    answers: by criterion, whether the question put to the site was answered yes (an inclusion met, an
+    exclusion present). failed: identifiers of the criteria not met, empty when eligible.
+    planned_infusion_at: when the infusion starts if the candidate is randomised (at randomised_at).
     """
 
     person: Person
     site: str
     consented_at: datetime
     born_on: date
+    history: MedicalHistory
+    answers: Mapping[str, bool]
     visits: tuple[VisitRecord, ...]
     forms: tuple[FormRecord, ...]
     diary: tuple[DiaryRecord, ...]

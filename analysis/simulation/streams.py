@@ -16,6 +16,7 @@ Stream = Literal[
     "recruitment",
     "screening",
     "failure",
+    "history",
     "screening_items",
     "screening_qst",
     "screening_entry",

@@ -44,12 +44,13 @@ class Clinic:
     def fill(self, visit: PlannedVisit, form: PlannedForm, moment: Moment, at: datetime) -> FormRecord:
         """One questionnaire at one time.
 
-        At screening nothing is left out: the decision to randomise needs every answer.
+        At screening nothing is left out, nor what staff ask at baseline: eligibility rests on it.
         """
         instrument = self._design.instruments[form.instrument]
         values = answer(instrument, moment, self._items, self._parameters)
         kept, missing = leave_out(values, self._items, self._parameters)
-        if visit.id == self._design.screening:
+        asked_by_staff = visit.id == self._design.baseline and instrument.source == "staff"
+        if visit.id == self._design.screening or asked_by_staff:
             kept, missing = values, {}
         return FormRecord(
             visit=visit.id,

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from dataclasses import fields
 from itertools import cycle, islice
+from statistics import mean
 
 import pytest
 
@@ -88,6 +89,30 @@ def test_who_fails_at_the_screening_visit_is_not_asked_for_a_baseline(whole):
     assert all([v.id for v in s.visits] == ["SCR", "BL"] for s in late)
     assert early
     assert late
+
+
+def test_the_facts_at_screening_agree_with_the_criteria_that_failed(design):
+    trial = Trial(design, seed=21)
+    for s in (trial.screening(i) for i in range(300)):
+        early = set(s.failed) - {"I3"}
+        body_mass = s.person.weight_kg / (s.person.height_cm / 100) ** 2
+        alt = next(lab for lab in s.labs if lab.test == "alt")
+        found = {criterion for criterion, yes in s.answers.items() if yes != criterion.startswith("I")}
+        found |= {"I5"} if s.history.analgesics_stable_days < 28 else set()
+        found |= {"E6"} if s.history.opioid_mg_per_day > 90 else set()
+        found |= {"E1"} if mean(s.vitals[0].sbp) > 150 or mean(s.vitals[0].dbp) > 95 else set()
+        found |= {"E2"} if alt.value > 2 * alt.upper_limit else set()
+        found |= {"E7"} if body_mass > 40 else set()
+        assert found == early
+        assert s.history.pain_duration_months >= 3
+        assert 15 <= s.history.pain_days_per_month <= 30
+
+
+def test_nothing_that_eligibility_rests_on_is_left_out(whole):
+    forms = [form for p in whole for form in p.screening.forms]
+    staff = [form for form in forms if form.visit == "SCR" or form.source == "staff"]
+    assert not any(form.missing for form in staff)
+    assert any(form.missing for form in forms)
 
 
 def test_people_come_in_the_order_of_their_consent_and_in_good_time(whole):
