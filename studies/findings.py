@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 
 from studies.acting import verb
 from studies.consents import require_collection
@@ -16,6 +17,7 @@ from studies.models import Finding, Participant, User
 from studies.permissions import may_answer_criteria, require
 from studies.protocol.eligibility import Finding as FindingPlan
 from studies.protocol.expression import Value
+from studies.protocol.pain_classification import PainFindings, classify
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +107,26 @@ def values_of(participant: Participant) -> dict[str, Value]:
         finding.key: _value(finding) for finding in participant.findings.order_by("changed_in", "change_no")
     }
     for plan in participant.protocol_version.definition.findings:
-        if plan.record:
+        if plan.record and plan.record.partition(".")[0] in _RECORDS:
             values[plan.key] = _of_record(participant, plan.record)
-    return values
+    return values | _pain(values)
+
+
+_RECORDS = ("participant", "consent")
+
+
+def _pain(values: Mapping[str, Value]) -> dict[str, Value]:
+    """The class of pain that follows from the bedside findings; it is never typed."""
+    found = {
+        field.name: None if values.get(field.name) is None else bool(values[field.name])
+        for field in dataclass_fields(PainFindings)
+    }
+    classified = classify(PainFindings(**found))
+    return {
+        "pain_class": classified.pain_class,
+        "neuropathic_grade": classified.neuropathic_grade,
+        "nociplastic_grade": classified.nociplastic_grade,
+    }
 
 
 def _of_record(participant: Participant, path: str) -> Value:

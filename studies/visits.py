@@ -28,14 +28,6 @@ def schedule_infusion(user: User, *, participant: Participant, on: date) -> Part
     return participant
 
 
-@verb(because="visit windows computed from the infusion")
-def compute_windows(user: User, *, participant: Participant) -> None:  # noqa: ARG001 - named in the audit trail
-    """Give every visit its window from the infusion as it really was."""
-    infusion = Infusion.objects.get(participant=participant)
-    zone = ZoneInfo(participant.site.time_zone)
-    set_windows(participant, day0=infusion.started_at.astimezone(zone).date(), infusion_end=infusion.ended_at)
-
-
 def set_windows(participant: Participant, *, day0: date, infusion_end: datetime | None) -> None:
     """Write the windows of all visits of a participant, in one statement."""
     zone = ZoneInfo(participant.site.time_zone)
@@ -93,12 +85,17 @@ def undo_missed(user: User, *, visit: Visit, reason: str) -> Visit:  # noqa: ARG
     return visit
 
 
+def site_day(participant: Participant, moment: datetime) -> date:
+    """The calendar day of a moment at the participant's site."""
+    return moment.astimezone(ZoneInfo(participant.site.time_zone)).date()
+
+
 def window_of(visit: Visit) -> Window:
     """The window of a visit by the protocol: round the infusion as it was, or as it is planned."""
     participant = visit.participant
     zone = ZoneInfo(participant.site.time_zone)
     infusion = Infusion.objects.filter(participant=participant).first()
-    day0 = infusion.started_at.astimezone(zone).date() if infusion else participant.planned_infusion_on
+    day0 = site_day(participant, infusion.started_at) if infusion else participant.planned_infusion_on
     definition = participant.protocol_version.definition
     return definition.window(visit.code, day0, infusion.ended_at if infusion else None, zone)
 

@@ -10,10 +10,10 @@ from datetime import date
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from studies.protocol.schedule import collected_assessments
-from studies.protocol.section import Code, Key, Section, Text, Version, named, repeated
+from studies.protocol.section import Code, Key, Section, Text, Version, named, repeated, spelled
 from studies.protocol.yaml_document import Mistake
 
 Proportion = Annotated[float, Field(gt=0, lt=1)]
@@ -104,7 +104,7 @@ class Endpoint(Section):
 class IntercurrentEvent(Section):
     """An event after randomisation that changes what a value means, and how the estimand takes it."""
 
-    id: Annotated[str, StringConstraints(pattern=r"^ICE-[0-9]{1,2}$")]
+    id: Annotated[str, *spelled(r"ICE-[0-9]{1,2}", "an event's number, such as ICE-1")]
     event: Text
     strategy: Literal["treatment_policy", "hypothetical", "composite", "while_on_treatment", "missing_data"]
     supplementary: tuple[Text, ...] = ()

@@ -25,6 +25,7 @@ from studies.protocol.section import (
     TimeZone,
     Version,
     repeated,
+    spelled,
 )
 from studies.protocol.yaml_document import Mistake
 
@@ -32,7 +33,9 @@ from studies.protocol.yaml_document import Mistake
 class StudyIdentity(Section):
     """What the study is called, who answers for it, and on whose clock its deadlines run."""
 
-    code: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,19}$")]
+    code: Annotated[
+        str, *spelled(r"[A-Za-z][A-Za-z0-9-]{0,19}", "a study code: at most 20 letters, digits and -")
+    ]
     title: Annotated[str, StringConstraints(min_length=1, max_length=300)]
     version: Version
     sponsor: Text
@@ -111,7 +114,7 @@ class SitePlan(Section):
 
     code: Code
     name: Text
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    country: Annotated[str, *spelled(r"[A-Z]{2}", "a country's two letters (ISO 3166), such as DE")]
     time_zone: TimeZone
     planned_participants: Annotated[int, Field(ge=0)] = 0
 

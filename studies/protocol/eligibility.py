@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from studies.protocol.expression import FindingType, Value
 from studies.protocol.forms import FormKind
-from studies.protocol.section import Condition, Key, Section, Text, Version, repeated
+from studies.protocol.section import Condition, Key, Section, Text, Version, repeated, spelled
 from studies.protocol.yaml_document import Mistake
 
 ConsentScope = Literal["data", "infusion", "blood_samples"]
@@ -78,7 +78,7 @@ class Criterion(Section):
     inclusion criterion holds when both do, an exclusion criterion when either does.
     """
 
-    id: Annotated[str, Field(pattern=r"^[A-Z][0-9]{1,3}$")]
+    id: Annotated[str, *spelled(r"[A-Z][0-9]{1,3}", "a criterion's number, such as I1 or E1")]
     kind: Literal["inclusion", "exclusion"]
     text: Text
     form: FormKind

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from studies.protocol.design import Arm, planned_rate_per_kg
 from studies.protocol.eligibility import finding_types
 from studies.protocol.expression import FindingType
-from studies.protocol.section import Condition, Key, NotNegative, Positive, Section, Text, repeated
+from studies.protocol.section import Condition, Key, NotNegative, Positive, Section, Text, repeated, spelled
 from studies.protocol.yaml_document import Mistake
 
 Action = Literal["ALERT", "HOLD", "STOP"]
@@ -122,7 +122,7 @@ class InfusionPlan(Section):
 class SafetyRule(Section):
     """When to alert, hold or stop."""
 
-    id: Annotated[str, Field(pattern=r"^S[0-9]{2,3}$")]
+    id: Annotated[str, *spelled(r"S[0-9]{2,3}", "a rule's number, such as S01")]
     text: Text
     when: Condition
     consecutive: Annotated[int, Field(ge=1)] = 1
@@ -150,7 +150,7 @@ class DischargeCriterion(Section):
 class Alert(Section):
     """A task for a person, raised by what is entered: who must acknowledge it, and by when."""
 
-    code: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9_]{0,39}$")]
+    code: Annotated[str, *spelled(r"[A-Z][A-Z0-9_]{0,39}", "an alert's code: capitals, digits and _")]
     text: Text
     acknowledge_within_hours: Annotated[int, Field(gt=0)]
     to: Literal["investigator", "coordinator"] = "investigator"

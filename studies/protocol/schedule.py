@@ -9,10 +9,10 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from studies.protocol.forms import FormKind
-from studies.protocol.section import Key, Section, Text, repeated
+from studies.protocol.section import Key, Section, Text, repeated, spelled
 from studies.protocol.windows import Window, days_window, hours_window
 from studies.protocol.yaml_document import Mistake
 
@@ -64,7 +64,9 @@ class VisitPlan(Section):
     termination, or a visit of an imported study, of which only the order is known.
     """
 
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,9}$")]
+    id: Annotated[
+        str, *spelled(r"[A-Z][A-Z0-9_]{0,9}", "a visit's name: at most 10 capitals, digits and _, such as W4")
+    ]
     label: Text
     kind: Literal["planned", "early_termination", "unscheduled"] = "planned"
     day: int | None = None

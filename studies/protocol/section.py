@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -18,6 +19,7 @@ from pydantic import (
     StringConstraints,
     WithJsonSchema,
 )
+from pydantic.fields import FieldInfo
 
 from studies.protocol.expression import Expression, parse
 from studies.protocol.yaml_document import Mistake
@@ -41,6 +43,18 @@ def _condition(value: Any) -> Expression:
     raise ValueError(f"A condition is a text such as sbp > 180, not {value!r}.")
 
 
+def spelled(pattern: str, description: str) -> tuple[AfterValidator, FieldInfo]:
+    """A text of a fixed form; `description` is what a person reads when it has another."""
+    form = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not form.fullmatch(text):
+            raise ValueError(f"'{text}' is not {description}.")
+        return text
+
+    return AfterValidator(check), FieldInfo(json_schema_extra={"pattern": f"^{pattern}$"})
+
+
 def _time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -58,9 +72,14 @@ Condition = Annotated[
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 # Names that stand in conditions, in addresses of data points and in files of a data cut.
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,59}$")]
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Z][A-Z0-9_]{0,19}$")]
-Version = Annotated[str, StringConstraints(pattern=r"^[0-9]+(\.[0-9]+)*$")]
+Key = Annotated[
+    str, *spelled(r"[a-z][a-z0-9_]{0,59}", "a key: small letters, digits and _, beginning with a letter")
+]
+Code = Annotated[
+    str,
+    *spelled(r"[A-Z][A-Z0-9_]{0,19}", "a code: at most 20 capitals, digits and _, beginning with a letter"),
+]
+Version = Annotated[str, *spelled(r"[0-9]+(\.[0-9]+)*", 'a version: numbers and points, such as "1.0"')]
 Positive = Annotated[Decimal, Field(gt=0)]
 NotNegative = Annotated[Decimal, Field(ge=0)]
 

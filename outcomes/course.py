@@ -1,0 +1,104 @@
+"""The course of one participant: pain, affect, mood and QST on one timeline, with the infusion marked."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from outcomes.models import QSTValue, Score
+from studies.models import Infusion, Participant
+
+# (dimension, label, instrument, score) of what is drawn: one line a dimension (DOMAIN: S, A, M; QST apart).
+LINES = (
+    ("S", "Pain severity", "bpi_sf", "severity"),
+    ("A", "Affective pain", "sf_mpq_2", "affective"),
+    ("A", "Affective pain", "sf_mpq_2_24h", "affective"),
+    ("M", "Mood (MADRS)", "madrs", "total"),
+)
+COLOURS = {"S": "#0072B2", "A": "#D55E00", "M": "#009E73", "Q": "#CC79A7"}
+MARKERS = {"S": "o", "A": "s", "M": "^", "Q": "D"}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One value: `day` counts from the infusion (negative before it), or from the first visit without one."""
+
+    dimension: str
+    label: str
+    visit: str
+    day: float
+    value: float
+
+
+def course_of(participant: Participant) -> list[Point]:
+    """The values drawn, in order of time."""
+    infusion = Infusion.objects.filter(participant=participant).first()
+    points = _scores(participant) + _composites(participant)
+    if not points:
+        return []
+    origin = infusion.started_at if infusion else min(at for at, *_ in points)
+    return [
+        Point(dimension, label, visit, (at - origin).total_seconds() / 86400, value)
+        for at, dimension, label, visit, value in sorted(points)
+    ]
+
+
+Row = tuple[datetime, str, str, str, float]
+
+
+def _scores(participant: Participant) -> list[Row]:
+    names = {(instrument, score): (dimension, label) for dimension, label, instrument, score in LINES}
+    rows = Score.objects.filter(
+        participant=participant,
+        number__isnull=False,
+        response__visit__isnull=False,
+        response__instrument__key__in={line[2] for line in LINES},
+    ).values_list("response__completed_at", "response__instrument__key", "name", "response__visit__code", "number")
+    return [
+        (at, *names[instrument, name], visit, float(number or 0))
+        for at, instrument, name, visit, number in rows
+        if (instrument, name) in names
+    ]
+
+
+def _composites(participant: Participant) -> list[Row]:
+    rows = QSTValue.objects.filter(
+        participant=participant, area="test", parameter="composite", value__isnull=False
+    ).values_list("session__tested_at", "session__visit__code", "value")
+    return [(at, "Q", "QST composite", visit, float(value or 0)) for at, visit, value in rows]
+
+
+def plot_of(points: Sequence[Point]) -> str:
+    """The course as an SVG in a data URL, one panel a measure in its own unit; empty without points."""
+    if not points:
+        return ""
+    return _drawn(tuple(points))
+
+
+@lru_cache(maxsize=256)
+def _drawn(points: tuple[Point, ...]) -> str:
+    # Drawing needs a library that takes a second to import: only when something is drawn.
+    import matplotlib as mpl  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    with mpl.rc_context({"svg.hashsalt": "trialsite", "svg.fonttype": "none", "font.size": 10, "font.family": "sans-serif"}):
+        labels = list(dict.fromkeys((p.dimension, p.label) for p in points))
+        figure = Figure(figsize=(6.4, 1.35 * len(labels) + 0.5), layout="constrained")
+        panels = figure.subplots(len(labels), 1, sharex=True, squeeze=False)[:, 0]
+        for panel, (dimension, label) in zip(panels, labels, strict=True):
+            line = [p for p in points if p.label == label]
+            panel.plot(
+                [p.day for p in line], [p.value for p in line], color=COLOURS[dimension], marker=MARKERS[dimension], lw=1.6, ms=5
+            )
+            panel.axvline(0, color="#888", lw=1, ls=":")
+            panel.set_ylabel(label, rotation=0, ha="right", va="center", color=COLOURS[dimension])
+            panel.spines[["top", "right"]].set_visible(False)
+            panel.margins(y=0.25)
+        panels[-1].set_xlabel("Days from the infusion")
+        out = io.BytesIO()
+        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+    return "data:image/svg+xml;base64," + base64.b64encode(out.getvalue()).decode()

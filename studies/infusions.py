@@ -1,0 +1,222 @@
+"""Infusion day: starting, readings by timepoint with the stop rules, and ending. Volumes and rates only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from studies.acting import verb
+from studies.consents import require_collection
+from studies.errors import AlreadyDone, InvalidEntries, InvalidEntry
+from studies.models import Allocation, Deviation, Infusion, InfusionSegment, Participant, Reading, SafetyEvent, User, Visit
+from studies.permissions import may_run_infusion, require
+from studies.protocol import infusion_arithmetic, safety_rules
+from studies.protocol.infusion import InfusionPlan
+from studies.protocol.infusion_arithmetic import Segment
+from studies.visits import set_windows, site_day, start_visit
+
+MISSING_REASONS = ("not_done", "refused", "equipment")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingEntry:
+    """One vital sign or sedation score at a timepoint of the infusion clock: a value, or why there is none."""
+
+    minute: int
+    parameter: str
+    taken_at: datetime
+    value: Decimal | None
+    missing_reason: str | None = None
+
+
+def plan_of(participant: Participant) -> InfusionPlan:
+    """The infusion as the participant's protocol plans it. Raises InvalidEntry for a study without infusions."""
+    plan = participant.protocol_version.definition.infusion
+    if plan is None:
+        raise InvalidEntry("This study has no infusions.")
+    return plan
+
+
+@verb(because="infusion started")
+def start_infusion(
+    user: User, *, participant: Participant, weight_kg: Decimal, started_at: datetime, kit_number: str
+) -> Infusion:
+    """Start the infusion of a randomised participant: rate and volume follow from the weight.
+
+    The kit given must be the one allocated. From now on the visit windows count from this moment's day.
+    Raises NotAllowed, ConsentMissing, AlreadyDone, InvalidEntry.
+    """
+    require(may_run_infusion(user, participant.site), "run an infusion here")
+    require_collection(participant)
+    plan = plan_of(participant)
+    allocation = Allocation.objects.filter(participant=participant).first()
+    if allocation is None:
+        raise InvalidEntry("The participant has not been randomised: there is no kit.", field="kit_number")
+    if allocation.kit_number != kit_number.strip():
+        raise InvalidEntry(
+            f"Kit {kit_number} is not the one allocated to {participant} ({allocation.kit_number}).", field="kit_number"
+        )
+    if Infusion.objects.filter(participant=participant).exists():
+        raise AlreadyDone("The infusion has already been started.")
+    try:
+        planned = infusion_arithmetic.plan_infusion(plan, weight_kg)
+    except ValueError as error:
+        raise InvalidEntry(f"{error} Check the weight.", field="weight_kg") from error
+    visit = participant.visits.get(code=plan.visit)
+    if visit.status == Visit.Status.PLANNED:
+        start_visit(user, visit=visit, started_at=started_at)
+    infusion = Infusion.objects.create(
+        participant=participant,
+        visit=visit,
+        kit_number=allocation.kit_number,
+        weight_kg=weight_kg,
+        planned_volume_ml=planned.volume_ml,
+        planned_rate_ml_h=planned.set_rate_ml_h,
+        started_at=started_at,
+    )
+    set_windows(participant, day0=site_day(participant, started_at), infusion_end=None)
+    return infusion
+
+
+@verb(because="readings entered")
+def record_readings(user: User, *, infusion: Infusion, readings: Sequence[ReadingEntry]) -> list[SafetyEvent]:
+    """Save readings and return the safety rules that fired because of them, the severest first.
+
+    Raises NotAllowed, AlreadyDone for a timepoint saved before, InvalidEntries naming every value out of range.
+    """
+    participant = infusion.participant
+    require(may_run_infusion(user, participant.site), "enter readings here")
+    plan = plan_of(participant)
+    _check(plan, infusion, readings)
+    Reading.objects.bulk_create(
+        [Reading(participant=participant, infusion=infusion, **asdict(reading)) for reading in readings]
+    )
+    return _fire_rules(infusion, plan)
+
+
+@verb(because="reading corrected")
+def correct_reading(user: User, *, reading: Reading, value: Decimal, reason: str) -> Reading:
+    """Change a saved reading. Raises NotAllowed, InvalidEntry."""
+    require(may_run_infusion(user, reading.participant.site), "correct readings here")
+    if not reason.strip():
+        raise InvalidEntry("Give the reason for the change.", field="reason")
+    entry = ReadingEntry(reading.minute, reading.parameter, reading.taken_at, value)
+    if problem := _problem(plan_of(reading.participant), entry):
+        raise InvalidEntry(problem, field=reading.parameter)
+    reading.value, reading.missing_reason = value, None
+    reading.save(update_fields=["value", "missing_reason"])
+    return reading
+
+
+def _check(plan: InfusionPlan, infusion: Infusion, readings: Sequence[ReadingEntry]) -> None:
+    problems = [
+        InvalidEntry(message, field=f"{r.parameter}-{r.minute}") for r in readings if (message := _problem(plan, r))
+    ]
+    by_minute: dict[int, dict[str, Decimal | None]] = {}
+    for reading in readings:
+        by_minute.setdefault(reading.minute, {})[reading.parameter] = reading.value
+    for minute, values in by_minute.items():
+        systolic, diastolic = values.get("sbp"), values.get("dbp")
+        if systolic is not None and diastolic is not None and systolic <= diastolic + plan.sbp_above_dbp_by:
+            text = f"Systolic pressure {systolic:g} must lie more than {plan.sbp_above_dbp_by:g} above diastolic {diastolic:g}."
+            problems.append(InvalidEntry(text, field=f"sbp-{minute}"))
+    if problems:
+        raise InvalidEntries(problems)
+    saved = infusion.readings.filter(minute__in=by_minute).values_list("minute", "parameter")
+    if repeated := {(r.minute, r.parameter) for r in readings} & set(saved):
+        minute, parameter = sorted(repeated)[0]
+        raise AlreadyDone(f"{parameter} at {minute} min has already been saved. Correct it there, with a reason.")
+
+
+def _problem(plan: InfusionPlan, reading: ReadingEntry) -> str | None:
+    parameter = next((p for p in plan.parameters if p.key == reading.parameter), None)
+    if parameter is None:
+        return f"The protocol does not ask for {reading.parameter}."
+    if reading.minute not in plan.readings_at_minutes:
+        return f"The protocol has no reading at {reading.minute} min."
+    if (reading.value is None) == (reading.missing_reason is None):
+        return f"{parameter.label}: give a value, or say why there is none."
+    if reading.value is None:
+        return None if reading.missing_reason in MISSING_REASONS else f"{reading.missing_reason!r} is no reason."
+    low, high = parameter.hard
+    if reading.value < low or reading.value > high:
+        side, limit = ("below", low) if reading.value < low else ("above", high)
+        return (
+            f"{parameter.label} {reading.value:g} {parameter.unit} is {side} {limit:g}."
+            " Check the value, or choose Not done."
+        )
+    return None
+
+
+def _fire_rules(infusion: Infusion, plan: InfusionPlan) -> list[SafetyEvent]:
+    """Every rule that fires on the readings so far and had not fired at that minute before."""
+    definition = infusion.participant.protocol_version.definition
+    readings = [
+        safety_rules.Reading(r.minute, r.parameter, None if r.value is None else float(r.value))
+        for r in infusion.readings.all()
+    ]
+    known = set(infusion.safety_events.values_list("rule", "minute"))
+    fired = safety_rules.evaluate(definition.safety_rules, readings, baseline_minute=plan.baseline_minute)
+    return SafetyEvent.objects.bulk_create(
+        [
+            SafetyEvent(
+                participant=infusion.participant,
+                infusion=infusion,
+                rule=rule.rule,
+                action=rule.action,
+                minute=int(rule.minute),
+                readings=[{"minute": r.minute, "parameter": r.parameter, "value": r.value} for r in rule.readings],
+            )
+            for rule in fired
+            if (rule.rule, int(rule.minute)) not in known
+        ]
+    )
+
+
+@verb(because="infusion ended")
+def end_infusion(
+    user: User,
+    *,
+    infusion: Infusion,
+    ended_at: datetime,
+    segments: Sequence[Segment],
+    pump_volume_ml: Decimal | None = None,
+) -> Infusion:
+    """End the infusion: the delivered volume follows from its segments of constant rate.
+
+    A partial infusion is recorded as a deviation. Day 1 counts from this moment.
+    Raises NotAllowed, AlreadyDone, InvalidEntry for segments with gaps, or a pump reading that does not fit.
+    """
+    participant = infusion.participant
+    require(may_run_infusion(user, participant.site), "end an infusion here")
+    plan = plan_of(participant)
+    if infusion.ended_at:
+        raise AlreadyDone("The infusion has already ended.")
+    try:
+        delivered = infusion_arithmetic.delivered_volume_ml(segments)
+    except ValueError as error:
+        raise InvalidEntry(str(error), field="segments") from error
+    if pump_volume_ml is not None and not infusion_arithmetic.pump_agrees(pump_volume_ml, delivered, plan.delivery):
+        raise InvalidEntry(
+            f"The pump says {pump_volume_ml:g} mL, the segments {delivered:.1f} mL. Check both.", field="pump_volume_ml"
+        )
+    percent = infusion_arithmetic.percent_of_plan(delivered, infusion.planned_volume_ml)
+    infusion.ended_at, infusion.pump_volume_ml = ended_at, pump_volume_ml
+    infusion.delivered_volume_ml, infusion.delivered_percent = round(delivered, 3), round(percent, 2)
+    infusion.save(update_fields=["ended_at", "pump_volume_ml", "delivered_volume_ml", "delivered_percent"])
+    InfusionSegment.objects.bulk_create(
+        [InfusionSegment(participant=participant, infusion=infusion, **asdict(segment)) for segment in segments]
+    )
+    set_windows(participant, day0=site_day(participant, infusion.started_at), infusion_end=ended_at)
+    if infusion_arithmetic.grade_delivery(percent, plan.delivery) == "partial":
+        Deviation.objects.create(
+            participant=participant,
+            visit=infusion.visit,
+            kind=Deviation.Kind.DOSE,
+            severity=Deviation.Severity.MAJOR,
+            occurred_on=site_day(participant, ended_at),
+            description=f"{percent:.1f} % of the planned volume was given.",
+        )
+    return infusion

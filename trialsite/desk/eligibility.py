@@ -1,0 +1,140 @@
+"""Eligibility: criteria judged from findings, questions for the investigator, the decision; and the findings' forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from outcomes.diary import note_diary_findings
+from outcomes.due import FORM_LABELS
+from studies import eligibility as verbs
+from studies.errors import TrialError
+from studies.findings import enter_findings, values_of
+from studies.models import CriterionResult, EligibilityDecision, Participant
+from studies.permissions import may_answer_criteria, may_decide_eligibility, require
+from studies.protocol.eligibility import Finding as FindingPlan
+from trialsite.desk.page import Http404, find_participant, in_sight, page, refusals, say, shows_refusals, user_of
+from trialsite.desk.steps import entry
+
+YES_NO = [("", "Not yet known"), ("1", "Yes"), ("0", "No")]
+
+
+@shows_refusals
+def eligibility(request: HttpRequest, identifier: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    user = user_of(request)
+    errors: dict[str, str] = {}
+    if request.method == "POST":
+        try:
+            said = _act(request, person)
+        except TrialError as error:
+            errors = refusals(error)
+        else:
+            say(request, said)
+            return redirect("admin:participant" if "decide" in request.POST else "admin:eligibility", identifier=identifier)
+    return page(
+        request,
+        "eligibility.html",
+        room="participants",
+        title="Eligibility",
+        status=422 if errors else 200,
+        **in_sight(request, person),
+        errors=errors,
+        typed=request.POST,
+        rows=_rows(person, request),
+        decision=EligibilityDecision.objects.filter(participant=person).select_related("decided_by").first(),
+        may_answer=may_answer_criteria(user, person.site),
+        may_decide=may_decide_eligibility(user, person.site),
+        standing=verbs.in_the_way(person),
+    )
+
+
+def _act(request: HttpRequest, person: Participant) -> str:
+    user = user_of(request)
+    if "decide" in request.POST:
+        included = request.POST["decide"] == "include"
+        verbs.decide(
+            user, participant=person, included=included, decided_at=timezone.now(), reason=request.POST.get("reason", "")
+        )
+        return "Included." if included else "Not included: a screen failure."
+    answers = {
+        name.removeprefix("answer-"): value
+        for name, value in request.POST.items()
+        if name.startswith("answer-") and value
+    }
+    note_diary_findings(user, participant=person)
+    verbs.judge_criteria(user, participant=person, answers=answers, reason=request.POST.get("reason", ""))
+    return "Criteria judged from what is known now."
+
+
+def _rows(person: Participant, request: HttpRequest) -> list[dict[str, Any]]:
+    saved = {r.criterion: r for r in person.criteria.all()}
+    findings = values_of(person)
+    rows = []
+    for criterion in person.protocol_version.definition.eligibility:
+        result = saved.get(criterion.id)
+        answer = "" if result is None or result.answer is None else "met" if result.answer else "not_met"
+        truth = criterion.holds(findings, result.answer if result else None)
+        missing = sorted(n for n in (criterion.expression.names if criterion.expression else ()) if findings.get(n) is None)
+        rows.append(
+            {
+                "criterion": criterion,
+                "result": result.get_result_display() if result else CriterionResult.Result.UNKNOWN.label,
+                "allows": criterion.allows(truth),
+                "known": truth is not None,
+                "answer": request.POST.get(f"answer-{criterion.id}", answer),
+                "missing": missing,
+            }
+        )
+    return rows
+
+
+@shows_refusals
+def findings(request: HttpRequest, identifier: str, form: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    plans = person.protocol_version.definition.findings_on_form(form)
+    label = FORM_LABELS.get(form)
+    if label is None:
+        raise Http404
+    require(may_answer_criteria(user_of(request), person.site), f"enter {label.lower()} here")
+    known = {f.key: f for f in person.findings.filter(source_kind="form", source_field=form)}
+    sheet = _sheet(request, plans, {k: f.text if f.number is None else f"{f.number:g}" for k, f in known.items()})
+
+    def save(given: dict[str, Any]) -> str:
+        values = {plan.key: _value(plan, given[plan.key]) for plan in plans if given[plan.key] not in ("", None)}
+        enter_findings(user_of(request), participant=person, form=form, values=values, reason=given.get("reason", ""))
+        return f"{label} saved."
+
+    about = "" if plans else "The protocol asks nothing here yet."
+    return entry(request, person, sheet, save, title=label, button="Save", about=about)
+
+
+def _sheet(request: HttpRequest, plans: tuple[FindingPlan, ...], known: dict[str, str | None]) -> forms.Form:
+    """A form made from what the protocol asks."""
+    sheet = forms.Form(request.POST or None, initial=known)
+    for plan in plans:
+        sheet.fields[plan.key] = _field(plan)
+    if known:
+        sheet.fields["reason"] = forms.CharField(label="Reason, if a value changes", required=False, max_length=200)
+    return sheet
+
+
+def _field(plan: FindingPlan) -> forms.Field:
+    if plan.type == "yes_no":
+        return forms.ChoiceField(label=plan.label, choices=YES_NO, required=False)
+    if plan.type == "text":
+        choices = [("", "Not yet known"), *((c, c.replace("_", " ").capitalize()) for c in plan.choices)]
+        return forms.ChoiceField(label=plan.label, choices=choices, required=False)
+    unit = f" ({plan.unit})" if plan.unit else ""
+    limits = f"{plan.range[0]:g} to {plan.range[1]:g}" if plan.range else ""
+    return forms.FloatField(label=plan.label + unit, required=False, help_text=limits, localize=False)
+
+
+def _value(plan: FindingPlan, typed: Any) -> float | bool | str:
+    if plan.type == "yes_no":
+        return typed == "1"
+    return str(typed) if plan.type == "text" else float(typed)

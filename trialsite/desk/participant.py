@@ -1,0 +1,130 @@
+"""The participant: what comes next, the visits as a line, the open visit's forms, the course, consents, events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from outcomes.course import course_of, plot_of
+from outcomes.due import Form, State, forms_of, visit_state
+from studies.eligibility import in_the_way
+from studies.enrolment import read_contact
+from studies.models import EligibilityDecision, Participant, Visit
+from studies.permissions import (
+    may_decide_eligibility,
+    may_obtain_consent,
+    may_plan_visits,
+    may_report_adverse_event,
+    may_see_arm_revealing,
+    may_see_identity,
+)
+from trialsite.desk.page import find_participant, in_sight, page, user_of
+
+Row = dict[str, Any]
+
+
+def participant(request: HttpRequest, identifier: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    user, now = user_of(request), timezone.now()
+    visits = _visits(person, now, sees_unit=may_see_arm_revealing(user, person.site))
+    course = course_of(person)
+    return page(
+        request,
+        "participant.html",
+        room="participants",
+        title=person.identifier,
+        **in_sight(request, person),
+        visits=visits,
+        open_visit=_open_visit(request, visits),
+        next=_next_step(request, person, visits),
+        course=course,
+        plot=plot_of(course),
+        consents=person.consents.select_related("obtained_by").order_by("signed_at"),
+        adverse_events=person.adverse_events.all(),
+        deviations=person.deviations.order_by("occurred_on"),
+        contact=read_contact(user, participant=person) if may_see_identity(user, person.site) else {},
+        may_consent=may_obtain_consent(user, person.site),
+        may_plan=may_plan_visits(user, person.site),
+        may_report=may_report_adverse_event(user, person.site),
+    )
+
+
+def _visits(person: Participant, now: datetime, *, sees_unit: bool) -> list[Row]:
+    definition = person.protocol_version.definition
+    rows = []
+    for visit, forms in forms_of([person], now=now):
+        shown = [form for form in forms if sees_unit or not form.arm_revealing]
+        rows.append(
+            {
+                "visit": visit,
+                "label": definition.visit(visit.code).label,
+                "state": visit_state(visit, shown, now=now),
+                "forms": [{"form": form, "url": form_url(person, form)} for form in shown],
+            }
+        )
+    return rows
+
+
+def _open_visit(request: HttpRequest, visits: list[Row]) -> Row:
+    """The visit asked for, else the first with something to do, else the first still to come, else the last."""
+    wanted = request.GET.get("visit")
+    orders = (
+        lambda row: row["visit"].code == wanted,
+        lambda row: row["state"] in ("open", "partial"),
+        lambda row: row["visit"].status == Visit.Status.PLANNED,
+    )
+    return next((row for order in orders for row in visits if order(row)), visits[-1])
+
+
+def form_url(person: Participant, form: Form) -> str:
+    """The page on which a form is filled in."""
+    key = form.assessment.key
+    if form.assessment.kind == "instrument":
+        return reverse("admin:response", args=[person.identifier, form.visit.code, form.slug])
+    special = {
+        "consent": "admin:consent",
+        "eligibility": "admin:eligibility",
+        "randomisation": "admin:randomise",
+        "infusion": "admin:infusion",
+        "adverse_events": "admin:adverse_event_new",
+        "demography": "admin:demography",
+    }
+    if key in special:
+        return reverse(special[key], args=[person.identifier])
+    if key == "qst":
+        return reverse("admin:qst", args=[person.identifier, form.visit.code])
+    return reverse("admin:findings", args=[person.identifier, key])
+
+
+def _next_step(request: HttpRequest, person: Participant, visits: list[Row]) -> dict[str, str] | None:
+    """The biggest thing on the page: what has to happen now, in the order in which a trial goes."""
+    user, steps = user_of(request), person.identifier
+    if person.status in (Participant.Status.SCREEN_FAILURE, Participant.Status.WITHDRAWN, Participant.Status.COMPLETED):
+        reason = f": {person.end_reason}" if person.end_reason else ""
+        return {"text": f"{person.get_status_display()}{reason}. Nothing more is due."}
+    if not person.consents.filter(withdrawn_at__isnull=True).exists():
+        return _step("Nothing may be collected before consent is signed.", "Record consent", "admin:consent", steps)
+    decision = EligibilityDecision.objects.filter(participant=person).first()
+    if person.status == Participant.Status.SCREENING and person.planned_infusion_on is None:
+        return _step("Choose the day of the infusion: the visit windows follow from it.", "Plan infusion", "admin:plan", steps)
+    if decision is None:
+        standing = in_the_way(person)
+        if standing or not may_decide_eligibility(user, person.site):
+            text = f"Eligibility is open: {', '.join(standing)}." if standing else "The investigator decides on eligibility."
+            return _step(text, "Open eligibility", "admin:eligibility", steps)
+        return _step("Every criterion is fulfilled.", "Decide on eligibility", "admin:eligibility", steps)
+    if person.status == Participant.Status.SCREENING:
+        return _step(f"{person.identifier} is eligible and has consented.", "Randomise participant", "admin:randomise", steps)
+    due = [f for row in visits for f in row["forms"] if f["form"].state in (State.DUE, State.OVERDUE)]
+    if due:
+        first = due[0]
+        return {"text": f"{len(due)} forms are due.", "label": f"{first['form'].visit.code}: {first['form'].label}", "url": first["url"]}
+    return None
+
+
+def _step(text: str, label: str, url: str, identifier: str) -> dict[str, str]:
+    return {"text": text, "label": label, "url": reverse(url, args=[identifier])}

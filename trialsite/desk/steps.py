@@ -1,0 +1,238 @@
+"""The steps from consent to randomisation and to the end of a participation, each a small form over its verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils import timezone
+
+from studies import consents, enrolment, participation, visits
+from studies.errors import InvalidEntry, TrialError
+from studies.models import Consent, Participant
+from studies.randomisation_desk import randomise
+from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
+
+Saves = Callable[[dict[str, Any]], str]
+NOW = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+
+def entry(
+    request: HttpRequest, person: Participant, form: forms.Form, save: Saves, *, title: str, button: str, about: str = ""
+) -> HttpResponse:
+    """A page with one form. `save` calls the verb with what was typed and returns what to say afterwards."""
+    errors: dict[str, str] = {}
+    back = reverse("admin:participant", args=[person.identifier])
+    if request.method == "POST" and form.is_valid():
+        try:
+            said = save(form.cleaned_data)
+        except TrialError as error:
+            errors = refusals(error)
+        else:
+            say(request, said)
+            return redirect(back)
+    return page(
+        request,
+        "entry.html",
+        room="participants",
+        title=title,
+        status=422 if errors or form.errors else 200,
+        **in_sight(request, person),
+        form=form,
+        errors=errors,
+        save=button,
+        about=about,
+        back=back,
+    )
+
+
+class OnTheClock(forms.Form):
+    """A form whose times are typed on the clock of the participant's site."""
+
+    def __init__(self, *args: Any, person: Participant, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.zone = ZoneInfo(person.site.time_zone)
+
+    def moment(self, name: str) -> datetime:
+        typed: datetime = self.cleaned_data[name]
+        return typed.replace(tzinfo=self.zone)
+
+    def now(self) -> str:
+        return f"{timezone.now().astimezone(self.zone):%Y-%m-%dT%H:%M}"
+
+
+class ConsentForm(OnTheClock):
+    version = forms.ChoiceField(label="Version signed")
+    signed_at = forms.DateTimeField(label="Signed on", widget=NOW)
+
+    def __init__(self, *args: Any, person: Participant, **kwargs: Any) -> None:
+        super().__init__(*args, person=person, **kwargs)
+        versions = person.protocol_version.definition.consent
+        self.fields["version"].choices = [(v.version, v.version) for v in reversed(versions)]  # type: ignore[attr-defined]
+        self.fields["signed_at"].initial = self.now()
+        self.fields["signed_at"].help_text = f"On the clock of the site ({self.zone})"
+
+
+@shows_refusals
+def consent(request: HttpRequest, identifier: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    form = ConsentForm(request.POST or None, person=person)
+
+    def save(given: dict[str, Any]) -> str:
+        consents.sign_consent(
+            user_of(request), participant=person, version=given["version"], signed_at=form.moment("signed_at")
+        )
+        return "Consent recorded. What may be collected follows from it."
+
+    return entry(request, person, form, save, title="Record a consent", button="Record consent")
+
+
+class WithdrawalForm(OnTheClock):
+    scope = forms.ChoiceField(label="What is withdrawn", choices=Consent.Scope.choices, widget=forms.RadioSelect)
+    withdrawn_at = forms.DateTimeField(label="Withdrawn on", widget=NOW)
+    reason = forms.CharField(label="Reason", help_text="As far as the participant gives one", max_length=200)
+    confirm = forms.CharField(label="Type the participant's identifier to confirm")
+
+
+@shows_refusals
+def withdraw_consent(request: HttpRequest, identifier: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    signed = get_object_or_404(person.consents.filter(withdrawn_at__isnull=True).order_by("-signed_at")[:1])
+    form = WithdrawalForm(request.POST or None, person=person)
+
+    def save(given: dict[str, Any]) -> str:
+        _require_confirmed(person, given)
+        consents.withdraw_consent(
+            user_of(request),
+            consent=signed,
+            scope=given["scope"],
+            withdrawn_at=form.moment("withdrawn_at"),
+            reason=given["reason"],
+        )
+        return "Withdrawal recorded."
+
+    about = f"This ends the consent of {person.identifier} to version {signed.version}. What was collected stays."
+    return entry(request, person, form, save, title="Record a withdrawal of consent", button="Record withdrawal", about=about)
+
+
+def _require_confirmed(person: Participant, given: dict[str, Any]) -> None:
+    """A dangerous step is taken for the participant whose number is typed, not for an OK."""
+    if given["confirm"].strip() != person.identifier:
+        raise InvalidEntry(f"Type {person.identifier} to confirm; this page is about that participant.", field="confirm")
+
+
+class PlanForm(forms.Form):
+    on = forms.DateField(label="Day of the infusion", widget=forms.DateInput(attrs={"type": "date"}))
+
+
+@shows_refusals
+def plan(request: HttpRequest, identifier: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+
+    def save(given: dict[str, Any]) -> str:
+        visits.schedule_infusion(user_of(request), participant=person, on=given["on"])
+        return "Infusion planned. The visit windows follow from it."
+
+    form = PlanForm(request.POST or None, initial={"on": person.planned_infusion_on})
+    return entry(request, person, form, save, title="Plan the infusion", button="Plan infusion")
+
+
+class RandomiseForm(forms.Form):
+    confirm = forms.CharField(label="Type the participant's identifier to confirm")
+
+
+@shows_refusals
+def randomise_page(request: HttpRequest, identifier: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+
+    def save(given: dict[str, Any]) -> str:
+        _require_confirmed(person, given)
+        allocation = randomise(user_of(request), participant=person)
+        return f"Randomised: number {allocation.randomisation_number}, kit {allocation.kit_number}."
+
+    about = (
+        f"{person.identifier} gets the next row of the randomisation list of the stratum. This cannot be undone."
+        " The page answers with the randomisation number and the kit number."
+    )
+    form = RandomiseForm(request.POST or None)
+    return entry(request, person, form, save, title="Randomise participant", button="Randomise participant", about=about)
+
+
+@shows_refusals
+def start_visit(request: HttpRequest, identifier: str, visit: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    found = get_object_or_404(person.visits.select_related("participant__site"), code=visit)
+    back = redirect(reverse("admin:participant", args=[identifier]) + f"?visit={visit}")
+    if request.method == "POST":
+        try:
+            started = visits.start_visit(user_of(request), visit=found, started_at=timezone.now())
+        except TrialError as error:
+            say(request, error.message)
+        else:
+            said = " It is out of its window: recorded as a deviation." if started.out_of_window else ""
+            say(request, f"Visit {visit} started.{said}")
+    return back
+
+
+class MissedForm(forms.Form):
+    reason = forms.CharField(label="Why the visit did not take place", max_length=200)
+
+
+@shows_refusals
+def visit_missed(request: HttpRequest, identifier: str, visit: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    found = get_object_or_404(person.visits.select_related("participant__site"), code=visit)
+
+    def save(given: dict[str, Any]) -> str:
+        visits.mark_missed(user_of(request), visit=found, reason=given["reason"])
+        return f"Visit {visit} is marked as missed."
+
+    form = MissedForm(request.POST or None)
+    return entry(request, person, form, save, title=f"Visit {visit} was missed", button="Mark as missed")
+
+
+class ContactForm(forms.Form):
+    name = forms.CharField(required=False)
+    telephone = forms.CharField(required=False)
+    email = forms.EmailField(required=False)
+    address = forms.CharField(required=False, widget=forms.Textarea)
+    reason = forms.CharField(label="Reason for the change", max_length=200)
+
+
+@shows_refusals
+def contact(request: HttpRequest, identifier: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    known = enrolment.read_contact(user_of(request), participant=person)
+
+    def save(given: dict[str, Any]) -> str:
+        details = {name: given[name] for name in ("name", "telephone", "email", "address") if given[name]}
+        enrolment.save_contact(user_of(request), participant=person, contact=details, reason=given["reason"])
+        return "Contact details saved, encrypted."
+
+    form = ContactForm(request.POST or None, initial=known)
+    return entry(request, person, form, save, title="Contact details", button="Save contact details")
+
+
+class LeaveForm(forms.Form):
+    on = forms.DateField(label="Last day in the study", widget=forms.DateInput(attrs={"type": "date"}))
+    reason = forms.CharField(max_length=200, help_text="As far as the participant gives one")
+    confirm = forms.CharField(label="Type the participant's identifier to confirm")
+
+
+@shows_refusals
+def leave(request: HttpRequest, identifier: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+
+    def save(given: dict[str, Any]) -> str:
+        _require_confirmed(person, given)
+        participation.withdraw(user_of(request), participant=person, on=given["on"], reason=given["reason"])
+        return "The participation has ended."
+
+    form = LeaveForm(request.POST or None)
+    return entry(request, person, form, save, title="End the participation", button="End participation")
