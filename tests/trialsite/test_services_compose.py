@@ -48,14 +48,16 @@ def volumes(service: str) -> dict[str, str]:
     """Volume -> rw or ro."""
     found = {}
     for entry in SERVICES[service].get("volumes", []):
-        source, _target, *mode = entry.split(":")
+        source, _target, *mode = (
+            entry.rsplit(":", 2) if entry.endswith((":ro", ":rw")) else entry.rsplit(":", 1)
+        )
         found[source] = mode[0] if mode else "rw"
     return found
 
 
 def test_every_part_of_a_running_site_is_a_service_and_no_other() -> None:
     assert {process.name for process in site_processes(8000)} == set(RUNNING)
-    assert set(SERVICES) == {"postgres", "redis", *RUNNING, *ONCE}
+    assert set(SERVICES) == {"postgres", "redis", *RUNNING, *ONCE, "backup"}
 
 
 @pytest.mark.parametrize("process", site_processes(8000), ids=lambda process: process.name)
@@ -85,17 +87,24 @@ def test_the_doors_sign_with_different_keys() -> None:
 
 
 def test_closed_files_are_mounted_on_the_closed_side_only() -> None:
-    holders = {service: volumes(service)["closed"] for service in SERVICES if "closed" in volumes(service)}
+    holders = {service: volumes(service)["closed"] for service in RUNNING if "closed" in volumes(service)}
     assert holders == {"closed": "ro", "worker-unblinded": "rw"}
 
 
 def test_the_unblinded_worker_reads_blinded_cuts_and_cannot_change_them() -> None:
-    holders = {service: volumes(service)["cuts"] for service in SERVICES if "cuts" in volumes(service)}
+    holders = {service: volumes(service)["cuts"] for service in RUNNING if "cuts" in volumes(service)}
     assert holders == {"web": "rw", "worker-blinded": "rw", "worker-unblinded": "ro"}
 
 
-def test_only_the_open_door_holds_the_key_of_identifying_data() -> None:
-    assert [service for service in SERVICES if SERVICES[service].get("secrets")] == ["web"]
+def test_what_sees_everything_runs_only_by_hand_and_keeps_nothing_open() -> None:
+    assert SERVICES["backup"]["profiles"] == ["backup"]
+    assert SERVICES["backup"]["restart"] == "no"
+    assert "ports" not in SERVICES["backup"]
+
+
+def test_each_key_is_held_by_the_one_service_that_needs_it() -> None:
+    holders = {key: name for name, service in SERVICES.items() for key in service.get("secrets", [])}
+    assert holders == {"identity_key": "web", "backup_key": "backup"}
 
 
 def test_only_the_doors_can_be_reached_and_from_this_machine_only() -> None:
@@ -112,7 +121,7 @@ def test_everything_that_stays_has_a_health_check_and_comes_back(service: str) -
     assert SERVICES[service]["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("service", [*RUNNING, *ONCE])
+@pytest.mark.parametrize("service", [*RUNNING, *ONCE, "backup"])
 def test_a_process_of_ours_cannot_write_to_its_image_nor_gain_rights(service: str) -> None:
     assert SERVICES[service]["read_only"] is True
     assert SERVICES[service]["cap_drop"] == ["ALL"]

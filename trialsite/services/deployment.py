@@ -24,6 +24,8 @@ PLACES = {
     "CLOSED_HOSTS": "closed.trial.example.org",
     "CLOSED_ORIGINS": "https://closed.trial.example.org",
     "IDENTITY_KEY_FILE": "./identity.key",
+    "BACKUP_KEY_FILE": "./backup.key",
+    "BACKUP_FOLDER": "./backups",
 }
 
 
@@ -31,7 +33,7 @@ def environment_file() -> str:
     """The contents of a new .env: every variable that compose insists on."""
     lines = [f"{name}={secrets.token_urlsafe(24)}" for name in PASSWORDS]
     lines += [f"{name}={secrets.token_urlsafe(50)}" for name in KEYS]
-    lines += ["# Your own names and the file with the keys of the identifying data:"]
+    lines += ["# Your own names, the files with the keys (not kept beside the data), and where backups go:"]
     lines += [f"{name}={value}" for name, value in PLACES.items()]
     return "\n".join(lines) + "\n"
 

@@ -28,6 +28,8 @@ from trialsite.services.backup.encryption import BackupError, DecryptingReader, 
 
 MANIFEST = "manifest.json"
 DATABASE = "database"
+# Files are written here first. It is inside the folder, because that may be a volume of its own.
+DRAFT = ".restoring"
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ def read_backup(site: Site, source: BinaryIO, key: bytes) -> Manifest:
     """
     _refuse_what_is_not_empty(site)
     reader = DecryptingReader(source, key)
-    drafts = {label: folder.with_name(f"{folder.name}.restoring") for label, folder in site.folders.items()}
+    drafts = {label: folder / DRAFT for label, folder in site.folders.items()}
     for draft in drafts.values():
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True, mode=0o700)
@@ -85,9 +87,10 @@ def read_backup(site: Site, source: BinaryIO, key: bytes) -> Manifest:
     with psycopg.connect(site.url, autocommit=True) as connection:
         _compare("table", manifest.tables, fingerprints(connection))
         pass_transaction_number(connection, manifest.next_transaction)
-    for label, draft in drafts.items():
-        shutil.rmtree(site.folders[label], ignore_errors=True)  # only ever an empty one, see above
-        draft.rename(site.folders[label])
+    for draft in drafts.values():
+        for path in draft.iterdir():
+            path.rename(draft.parent / path.name)
+        draft.rmdir()
     return manifest
 
 
@@ -175,7 +178,7 @@ def _refuse_what_is_not_empty(site: Site) -> None:
                 "nothing was changed."
             )
     for folder in site.folders.values():
-        if folder.exists() and any(folder.iterdir()):
+        if folder.exists() and any(path.name != DRAFT for path in folder.iterdir()):
             raise BackupError(f"{folder} is not empty. Restore into empty folders; nothing was changed.")
 
 
