@@ -1,0 +1,245 @@
+"""Time to event. Oracles: R survival 3.5-3 (survival.json on tte_synthetic.csv), lifelines, identities."""
+
+from math import inf, isnan, nan, sqrt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lifelines import CoxPHFitter
+
+from analysis.statistics import survival
+from analysis.statistics.survival.curves import IntervalKind
+from tests.analysis.statistics.oracle import FOLDER, cases
+
+CASE = cases("survival.json")[0]
+ARMS = CASE["kaplan_meier"]
+COX = CASE["cox"]
+KINDS: list[IntervalKind] = ["loglog", "log", "plain"]
+
+
+@pytest.fixture(scope="module")
+def trial() -> pd.DataFrame:
+    frame = pd.read_csv(FOLDER / "tte_synthetic.csv")
+    return frame.assign(arm=pd.Categorical(frame["arm"], ["placebo", "ketamine"]))
+
+
+def cox_of(case: Any, trial: pd.DataFrame) -> survival.CoxFit:
+    covariates = [name for name in ("arm", "baseline_pain") if name in case["formula"]]
+    strata = ["site"] if "strata(site)" in case["formula"] else []
+    return survival.cox(
+        trial, time="day", event="lost_response", covariates=covariates, strata=strata, ties=case["ties"]
+    )
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=[arm["arm"] for arm in ARMS])
+@pytest.mark.parametrize("kind", KINDS)
+def test_curves_and_intervals_match(trial, arm, kind):
+    found = survival.kaplan_meier(
+        trial["day"], trial["lost_response"], group=trial["arm"], at=arm["times"], interval=kind
+    )
+    rows = found[found["group"] == arm["arm"]]
+    np.testing.assert_allclose(rows["survival"], arm["survival"], rtol=1e-7)
+    np.testing.assert_allclose(rows["se"], arm["greenwood_se"], rtol=1e-7)
+    np.testing.assert_allclose(rows["lower"], arm[f"lower_{kind}"], rtol=1e-7, atol=1e-12)
+    np.testing.assert_allclose(rows["upper"], arm[f"upper_{kind}"], rtol=1e-7)
+
+
+@pytest.mark.parametrize("arm", ARMS, ids=[arm["arm"] for arm in ARMS])
+def test_median_and_restricted_mean_match(trial, arm):
+    found = survival.kaplan_meier(trial["day"], trial["lost_response"], group=trial["arm"])
+    median = found.median[arm["arm"]]
+    quantiles = arm["quantiles"]
+    assert median.estimate == quantiles["median"]
+    assert (median.lower, median.upper) == (
+        quantiles["median_lower_loglog"],
+        quantiles["median_upper_loglog"],
+    )
+    mine = trial[trial["arm"] == arm["arm"]]
+    mean = survival.restricted_mean(mine["day"], mine["lost_response"], tau=112)
+    assert mean.estimate == pytest.approx(arm["rmst_112"], rel=1e-7)
+    assert mean.se == pytest.approx(arm["rmst_112_se"], rel=1e-7)
+
+
+def test_logrank_tests_match(trial):
+    observed = trial["day"], trial["lost_response"], trial["arm"]
+    plain = survival.logrank(*observed)
+    assert plain.chi_square == pytest.approx(CASE["logrank"]["chisq"], rel=1e-7)
+    assert plain.p == pytest.approx(CASE["logrank"]["p"], rel=1e-7)
+    assert plain.observed.tolist() == CASE["logrank"]["observed"]
+    np.testing.assert_allclose(plain.expected, CASE["logrank"]["expected"], rtol=1e-7)
+    stratified = survival.logrank(*observed, strata=trial["site"])
+    assert stratified.chi_square == pytest.approx(CASE["logrank_stratified_by_site"]["chisq"], rel=1e-7)
+    assert stratified.p == pytest.approx(CASE["logrank_stratified_by_site"]["p"], rel=1e-7)
+    peto = survival.logrank(*observed, rho=1)
+    assert peto.chi_square == pytest.approx(CASE["peto_peto_rho1"]["chisq"], rel=1e-7)
+
+
+@pytest.mark.parametrize("case", COX, ids=[f"{case['formula']}, {case['ties']}" for case in COX])
+def test_cox_regressions_match(trial, case):
+    found = cox_of(case, trial)
+    assert found.log_likelihood == pytest.approx(case["loglik"], rel=1e-7)
+    assert found.log_likelihood_null == pytest.approx(case["loglik_null"], rel=1e-7)
+    names = {"log_hazard": "log_hr", "hazard_ratio": "hr"}
+    for column in ("log_hazard", "se", "hazard_ratio", "lower", "upper", "z", "p"):
+        expected = [term[names.get(column, column)] for term in case["coefficients"]]
+        np.testing.assert_allclose(found.coefficients[column], expected, rtol=1e-7)
+    assert found.coefficients["term"].iloc[0] == "arm[ketamine]"
+    assert (found.observations, found.events, found.left_out) == (CASE["n"], CASE["events"], 0)
+
+
+def test_the_proportional_hazards_test_matches(trial):
+    adjusted = next(case for case in COX if case["formula"].endswith("baseline_pain"))
+    found = cox_of(adjusted, trial).proportional_hazards
+    expected = CASE["schoenfeld_test_km"]
+    assert found["term"].tolist() == [row["term"] for row in expected]
+    assert found["df"].tolist() == [row["df"] for row in expected]
+    np.testing.assert_allclose(found["chi_square"], [row["chisq"] for row in expected], rtol=1e-4)
+    np.testing.assert_allclose(found["p"], [row["p"] for row in expected], rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0")  # in lifelines
+def test_a_factor_of_three_levels_agrees_with_lifelines(trial):
+    # Oracle: lifelines' Efron fit of hand-made dummies.
+    frame = trial.assign(
+        third=np.where(trial["site"] == "LDN", "a", np.where(trial["site"] == "MAN", "b", "c"))
+    )
+    found = survival.cox(frame, time="day", event="lost_response", covariates=["third", "baseline_pain"])
+    dummies = frame[["day", "lost_response", "baseline_pain"]].assign(
+        b=(frame["third"] == "b") * 1.0, c=(frame["third"] == "c") * 1.0
+    )
+    other = CoxPHFitter().fit(dummies, "day", "lost_response")
+    expected = other.params_[["b", "c", "baseline_pain"]]
+    np.testing.assert_allclose(found.coefficients["log_hazard"], expected, rtol=1e-5)
+    assert found.coefficients["term"].tolist() == ["third[b]", "third[c]", "baseline_pain"]
+    assert found.proportional_hazards.set_index("term")["df"].to_dict() == {
+        "third": 2,
+        "baseline_pain": 1,
+        "GLOBAL": 3,
+    }
+
+
+def test_the_cox_score_test_without_ties_is_the_logrank_test():
+    # Identity: one binary covariate, no ties, the square of the score over its information at no effect.
+    rng = np.random.default_rng(3)
+    time, arm = rng.permutation(40) + 1.0, rng.integers(0, 2, 40)
+    event = rng.random(40) < 0.7
+    found = survival.logrank(time, event, arm)
+    order = np.argsort(time)
+    at_risk = np.arange(40, 0, -1)
+    share = arm[order][::-1].cumsum()[::-1] / at_risk
+    happened = event[order]
+    score = (arm[order] - share)[happened].sum()
+    assert found.chi_square == pytest.approx(score**2 / (share * (1 - share))[happened].sum(), rel=1e-10)
+
+
+@settings(max_examples=40, deadline=None)
+@given(times=st.lists(st.integers(1, 30), min_size=2, max_size=40))
+def test_without_censoring_the_curve_is_the_share_still_without_event(times):
+    found = survival.kaplan_meier(times, np.ones(len(times)), at=sorted(set(times)))
+    expected = [np.mean(np.array(times) > at) for at in sorted(set(times))]
+    np.testing.assert_allclose(found["survival"], expected, atol=1e-12)
+    mean = survival.restricted_mean(times, np.ones(len(times)), tau=50)
+    assert mean.estimate == pytest.approx(np.mean(times))
+
+
+def test_groups_are_found_apart_and_the_default_times_are_those_of_events():
+    found = survival.kaplan_meier([1, 2, 3, 4], [1, 0, 1, 0], group=["a", "a", "b", "b"])
+    assert found["group"].tolist() == ["a", "a", "b", "b"]
+    assert found["time"].tolist() == [0, 1, 0, 3]
+    assert found["at_risk"].tolist() == [2, 2, 2, 2]
+    assert found["survival"].tolist() == [1, 0.5, 1, 0.5]
+
+
+def test_after_the_last_time_seen_nothing_is_known_unless_nobody_is_left():
+    censored = survival.kaplan_meier([1, 2, 3], [1, 1, 0], at=[3, 4])
+    assert isnan(censored["survival"].iloc[1])
+    ended = survival.kaplan_meier([1, 2, 3], [0, 1, 1], at=[4])
+    assert ended["survival"].iloc[0] == 0
+
+
+def test_a_median_not_reached_is_infinite_and_a_flat_half_gives_its_middle():
+    assert survival.kaplan_meier([1, 2, 3, 4], [1, 0, 0, 0]).median["all"].estimate == inf
+    flat = survival.kaplan_meier([1, 2, 3, 4], [1, 1, 1, 1]).median["all"]
+    assert flat.estimate == 2.5
+
+
+def test_restricted_mean_by_hand():
+    # Events at 1 and 3, one censored at 2: S = 1, then 2/3. To 2.5: 1 + 1.5 x 2/3, variance 1^2 / (3 x 2).
+    found = survival.restricted_mean([1, 2, 3], [1, 0, 1], tau=2.5)
+    assert found.estimate == pytest.approx(2.0)
+    assert found.se == pytest.approx(sqrt(1 / 6))
+
+
+def test_rows_with_missing_values_are_left_out_and_counted(trial):
+    gaps = trial.copy()
+    gaps.loc[[0, 5], "baseline_pain"] = nan
+    found = survival.cox(gaps, time="day", event="lost_response", covariates=["arm", "baseline_pain"])
+    whole = survival.cox(
+        trial.drop([0, 5]), time="day", event="lost_response", covariates=["arm", "baseline_pain"]
+    )
+    assert found.left_out == 2
+    pd.testing.assert_frame_equal(found.coefficients, whole.coefficients)
+
+
+def test_strata_without_events_change_nothing(trial):
+    quiet = pd.DataFrame(
+        {"day": [5, 9], "lost_response": [0, 0], "arm": ["placebo", "ketamine"], "site": "QUIET"}
+    )
+    both = pd.concat([trial.astype({"arm": str}), quiet])
+    with_quiet = survival.cox(both, time="day", event="lost_response", covariates=["arm"], strata=["site"])
+    without = survival.cox(
+        trial.astype({"arm": str}), time="day", event="lost_response", covariates=["arm"], strata=["site"]
+    )
+    np.testing.assert_allclose(
+        with_quiet.coefficients["log_hazard"], without.coefficients["log_hazard"], rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize(
+    ("ask", "complaint"),
+    [
+        (lambda: survival.kaplan_meier([], []), "time holds missing"),
+        (lambda: survival.kaplan_meier([-1, 2], [1, 0]), "time holds missing or negative"),
+        (lambda: survival.kaplan_meier([1, 2], [1]), "event has shape"),
+        (lambda: survival.kaplan_meier([1, 2], [1, 2]), "event holds values other"),
+        (lambda: survival.kaplan_meier([1, 2], [1, 0], group=np.array(["a", None])), "group holds 2 values"),
+        (lambda: survival.kaplan_meier([1, 2], [1, 0], at=[-1]), "at is"),
+        (lambda: survival.kaplan_meier([1, 2], [1, 0], interval="wald"), "interval is 'wald'"),  # type: ignore[arg-type]
+        (lambda: survival.kaplan_meier([1, 2], [1, 0], level=0), "level is 0"),
+        (lambda: survival.restricted_mean([1, 2], [1, 0], tau=3), "tau is 3, the last time seen is 2"),
+        (lambda: survival.restricted_mean([1, 2], [1, 0], tau=0), "tau is 0"),
+        (lambda: survival.logrank([1, 2], [1, 0], ["a", "a"]), "group holds 1 label"),
+        (lambda: survival.logrank([1, 2], [0, 0], ["a", "b"]), "event holds no event"),
+        (lambda: survival.logrank([1, 2], [1, 0], ["a", "b"], rho=-1), "rho is -1"),
+    ],
+)
+def test_impossible_observations_are_refused_with_the_argument_named(ask, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        ask()
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "complaint"),
+    [
+        ({}, {"covariates": ["dose"]}, "frame has no column dose"),
+        ({}, {"covariates": []}, "covariates is empty"),
+        ({}, {"ties": "exact"}, "ties is 'exact'"),
+        ({}, {"level": 2}, "level is 2"),
+        ({"lost_response": 0}, {}, "lost_response holds no event"),
+        ({"arm": "placebo"}, {}, "arm, which does not vary"),
+        ({"baseline_pain": 5.0}, {"covariates": ["baseline_pain"]}, "baseline_pain, which does not vary"),
+        ({"copy": lambda f: 2 * f["baseline_pain"]}, {"covariates": ["baseline_pain", "copy"]}, "collinear"),
+        (
+            {"copy": lambda f: f["lost_response"] * 1.0},
+            {"covariates": ["copy"]},
+            "copy, which separates events",
+        ),
+    ],
+)
+def test_an_impossible_regression_is_refused_with_the_reason(trial, change, arguments, complaint):
+    asked = {"time": "day", "event": "lost_response", "covariates": ["arm"], **arguments}
+    with pytest.raises(ValueError, match=complaint):
+        survival.cox(trial.assign(**change), **asked)
