@@ -1,0 +1,46 @@
+"""The history of a value, a record or a participant, in words."""
+
+from __future__ import annotations
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+
+from outcomes.models import Response
+from studies import history as trail
+from studies.models import Participant, record_kinds
+from trialsite.desk.page import find_participant, in_sight, page, shows_refusals, user_of
+
+PER_PAGE = 50
+
+
+@shows_refusals
+def history(request: HttpRequest, identifier: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    user = user_of(request)
+    kind, record, field = (request.GET.get(name, "") for name in ("kind", "record", "field"))
+    events = trail.of_participant(user, person)
+    if kind in record_kinds() and record.isdigit():
+        events = events.filter(kind__in=(kind, f"{kind}item"), record=int(record))
+    found = Paginator(events.order_by("-id"), PER_PAGE).get_page(request.GET.get("page"))
+    rows = list(found)
+    changes = trail.in_words(user, person, rows, revealing_responses=_revealing(person), field=field)
+    return page(
+        request,
+        "history.html",
+        room="participants",
+        title=f"History of {person.identifier}",
+        **in_sight(request, person),
+        changes=changes,
+        found=found,
+        kind=kind,
+        record=record,
+        field=field,
+    )
+
+
+def _revealing(person: Participant) -> frozenset[int]:
+    """The participant's responses to instruments that tell the arm."""
+    rows = Response.objects.filter(participant=person, instrument__arm_revealing=True)
+    return frozenset(rows.values_list("pk", flat=True))
+
+

@@ -1,0 +1,132 @@
+"""Safety: adverse events and alerts to the physician."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+
+from studies import adverse_events, alerts
+from studies.errors import TrialError
+from studies.models import AdverseEvent, SafetyAlert
+from studies.permissions import may_acknowledge_alert, may_report_adverse_event, of_visible_participants, require
+from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
+from trialsite.desk.steps import entry
+
+PER_PAGE = 50
+
+
+@shows_refusals
+def safety(request: HttpRequest) -> HttpResponse:
+    user = user_of(request)
+    visible = of_visible_participants(user)
+    events = AdverseEvent.objects.filter(visible).select_related("participant__site").order_by("-serious", "-id")
+    if request.GET.get("serious"):
+        events = events.filter(serious=True)
+    open_alerts = SafetyAlert.objects.filter(visible, acknowledged_at__isnull=True).select_related("participant__site")
+    return page(
+        request,
+        "safety.html",
+        room="safety",
+        title="Safety",
+        alerts=open_alerts.order_by("due_at"),
+        found=Paginator(events, PER_PAGE).get_page(request.GET.get("page")),
+    )
+
+
+class AdverseEventForm(forms.Form):
+    term = forms.CharField(label="What happened", max_length=200, help_text="In the words it was told")
+    started_on = forms.CharField(label="Started on", help_text="2026-11-24; or 2026-11 or 2026 if the day is not known")
+    ended_on = forms.CharField(label="Ended on", required=False, help_text="Leave empty while it goes on")
+    grade = forms.TypedChoiceField(
+        label="Severity (CTCAE grade)",
+        choices=[(1, "1 mild"), (2, "2 moderate"), (3, "3 severe"), (4, "4 life-threatening"), (5, "5 death")],
+        coerce=int,
+        widget=forms.RadioSelect,
+    )
+    seriousness = forms.MultipleChoiceField(
+        label="Serious because of",
+        choices=list(adverse_events.SERIOUSNESS.items()),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Severity is not seriousness: leave all empty if it is not serious",
+    )
+    relatedness = forms.ChoiceField(
+        label="Related to the study drug", choices=AdverseEvent.Relatedness.choices, widget=forms.RadioSelect
+    )
+    outcome = forms.ChoiceField(choices=AdverseEvent.Outcome.choices, widget=forms.RadioSelect)
+
+
+class CorrectionForm(AdverseEventForm):
+    reason = forms.CharField(label="Reason for the change", max_length=200)
+
+
+@shows_refusals
+def report(request: HttpRequest, identifier: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    require(may_report_adverse_event(user_of(request), person.site), "report adverse events here")
+
+    def save(given: dict[str, Any]) -> str:
+        entered = adverse_events.AdverseEventEntry(**given, serious=bool(given["seriousness"]))
+        event = adverse_events.report(user_of(request), participant=person, entry=entered)
+        return f"Adverse event {event.number} reported."
+
+    form = AdverseEventForm(request.POST or None)
+    return entry(request, person, form, save, title="Report an adverse event", button="Report adverse event")
+
+
+@shows_refusals
+def correct(request: HttpRequest, identifier: str, number: int) -> HttpResponse:
+    person = find_participant(request, identifier)
+    event = get_object_or_404(person.adverse_events.select_related("participant__site"), number=number)
+
+    def save(given: dict[str, Any]) -> str:
+        reason = given.pop("reason")
+        changes = {**given, "serious": bool(given["seriousness"])}
+        adverse_events.correct(user_of(request), adverse_event=event, reason=reason, changes=changes)
+        return f"Adverse event {number} changed; the old entries stay in the history."
+
+    names = AdverseEventForm.base_fields
+    form = CorrectionForm(request.POST or None, initial={name: getattr(event, name) for name in names})
+    about = f"Entered by {event.entered_by}."
+    return entry(request, person, form, save, title=f"Adverse event {number}", button="Save change", about=about)
+
+
+class AcknowledgeForm(forms.Form):
+    action_taken = forms.CharField(label="What was done", widget=forms.Textarea)
+
+
+@shows_refusals
+def alert(request: HttpRequest, pk: int) -> HttpResponse:
+    rows = SafetyAlert.objects.filter(of_visible_participants(user_of(request))).select_related("participant__site")
+    found = get_object_or_404(rows, pk=pk)
+    person = find_participant(request, found.participant.identifier)
+    form = AcknowledgeForm(request.POST or None)
+    errors: dict[str, str] = {}
+    if request.method == "POST" and form.is_valid():
+        try:
+            alerts.acknowledge(user_of(request), alert=found, action_taken=form.cleaned_data["action_taken"])
+        except TrialError as error:
+            errors = refusals(error)
+        else:
+            say(request, "Alert acknowledged.")
+            return redirect("admin:safety")
+    plan = {a.code: a.text for a in person.protocol_version.definition.alerts}
+    return page(
+        request,
+        "alert.html",
+        room="safety",
+        title="Alert",
+        status=422 if errors or form.errors else 200,
+        **in_sight(request, person),
+        alert=found,
+        text=plan.get(found.code, found.code.replace("_", " ").capitalize()),
+        form=form,
+        errors=errors,
+        may_acknowledge=may_acknowledge_alert(user_of(request), person.site),
+        back=reverse("admin:safety"),
+    )
