@@ -1,0 +1,79 @@
+"""What participants were like before treatment, and every endpoint's values by timepoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.datasets import Trial
+from analysis.interim.groups import Groups
+from analysis.interim.numbers import share, summary
+
+_SEXES = {"F": "Female", "M": "Male"}
+
+
+def baseline(trial: Trial, groups: Groups) -> dict[str, Any]:
+    """Age, sex, strata and the endpoints' baseline values of the randomised, in each column."""
+    people = trial.people
+    rows = [_numeric("Age (years)", people["age_years"], groups)]
+    rows += _categories("Sex", people["sex"].map(_SEXES), groups, tuple(_SEXES.values()))
+    for name in trial.strata.columns:
+        rows += _categories(_factor_label(trial, name), trial.strata[name], groups, _levels(trial, name))
+    seen: set[tuple[str, str | None, str]] = set()
+    for endpoint in trial.plan.endpoints:
+        source = (endpoint.instrument, endpoint.item or endpoint.score, endpoint.baseline.code)
+        if source not in seen:
+            seen.add(source)
+            values = trial.values(endpoint)[endpoint.baseline.code]
+            rows.append(_numeric(f"{source[0]} {source[1]}", values, groups))
+    return {"groups": groups.head(), "rows": rows}
+
+
+def descriptives(trial: Trial, groups: Groups) -> list[dict[str, Any]]:
+    """Every numeric endpoint at every timepoint: n, missing, mean, SD, median, in each column."""
+    tables = []
+    for endpoint in trial.plan.endpoints:
+        values = trial.values(endpoint)
+        labels = {t.code: t.label or t.code for t in (endpoint.baseline, *endpoint.timepoints)}
+        cells = [
+            {
+                "arm": code,
+                "timepoint": timepoint,
+                "label": labels[timepoint],
+                **summary(values.loc[ids, timepoint]),
+            }
+            for timepoint in values.columns
+            for code, ids in groups
+        ]
+        tables.append({"endpoint": endpoint.id, "label": endpoint.label, "cells": cells})
+    return tables
+
+
+def _numeric(label: str, values: pd.Series[Any], groups: Groups) -> dict[str, Any]:
+    return {"label": label, "kind": "number", "cells": [summary(values.reindex(ids)) for _, ids in groups]}
+
+
+def _categories(
+    label: str, values: pd.Series[Any], groups: Groups, order: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    levels = [*order, *sorted(set(values.dropna()) - set(order))]
+    missing = [int(values.reindex(ids).isna().sum()) for _, ids in groups]
+    rows = [{"label": label, "kind": "heading", "cells": [{"missing": count} for count in missing]}]
+    for level in levels:
+        cells = [
+            share(int(values.reindex(ids).eq(level).sum()), int(values.reindex(ids).notna().sum()))
+            for _, ids in groups
+        ]
+        rows.append({"label": level, "kind": "share", "cells": cells})
+    return rows
+
+
+def _factor_label(trial: Trial, name: str) -> str:
+    factors = trial.protocol.strata.factors if trial.protocol else ()
+    return next((factor.label for factor in factors if factor.key == name), name.replace("_", " ").capitalize())
+
+
+def _levels(trial: Trial, name: str) -> tuple[str, ...]:
+    factors = trial.protocol.strata.factors if trial.protocol else ()
+    return next((tuple(level.code for level in f.levels) for f in factors if f.key == name), ())

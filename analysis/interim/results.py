@@ -1,0 +1,116 @@
+"""The two results of a look: open, from the blinded cut alone; closed, with the arms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.datasets import Trial, load_trial, open_cut
+from analysis.interim import baseline, disposition, safety
+from analysis.interim.data_quality import data_quality
+from analysis.interim.decision import decision
+from analysis.interim.enrolment import enrolment
+from analysis.interim.groups import Groups, as_treated, by_arm, pooled
+from analysis.interim.loss_of_response import loss_of_response
+from analysis.interim.models import fitted
+from analysis.interim.numbers import plain
+from analysis.interim.responders import effect_sizes, responders
+
+
+def open_result(cut_dir: Path, plan: Mapping[str, Any], *, look: int | None = None) -> dict[str, Any]:
+    """What everyone may know at a look: pooled enrolment, disposition, data quality, baseline and safety.
+
+    cut_dir: the blinded cut; nothing else is read, so the result cannot depend on the arms. plan: the frozen plan.
+    look: its number, which brings the clinical cut-off date; None counts all that is in the cut. Returns a dict that
+    JSON can hold, the same for the same cut and plan on any database; numbers that the data do not allow are null
+    or {"estimable": false, "why": ...}. Raises ValueError for a folder or plan that is not one.
+    """
+    trial = load_trial(cut_dir, plan, look=look)
+    everyone = pooled(trial.people)
+    randomised = everyone.within(trial.people["RAND"])
+    return _plain_dict(
+        {
+            "kind": "open",
+            "trial": _about(trial, look),
+            "enrolment": enrolment(trial),
+            "screening": disposition.screening(trial),
+            "disposition": disposition.after_randomisation(trial, randomised),
+            "data_quality": data_quality(trial),
+            "baseline": baseline.baseline(trial, randomised),
+            "safety": safety.adverse_events(trial, everyone.within(trial.people["SAF"])),
+        }
+    )
+
+
+def closed_result(
+    cut_dir: Path,
+    restricted_dir: Path,
+    arms: pd.Series[Any],
+    plan: Mapping[str, Any],
+    earlier: Sequence[Mapping[str, Any]],
+    *,
+    look: int | None = None,
+) -> dict[str, Any]:
+    """What the DSMB sees at a look, by arm: the decision, the primary and other models, responders, safety.
+
+    restricted_dir: the arm-revealing rest of the same snapshot. arms: participant key -> arm code. earlier: results
+    of the looks before, oldest first. look: its number, by default the one after `earlier`; a number beyond the
+    plan's is an unplanned look. Otherwise as `open_result`.
+    """
+    number = len(earlier) + 1 if look is None else look
+    trial = load_trial(cut_dir, plan, look=number)
+    groups = by_arm(trial, arms)
+    models = [
+        fitted(trial, groups, model) for model in trial.plan.models if model.method != "difference_of_proportions"
+    ]
+    primary = next(model for model in models if model["primary"])
+    return _plain_dict(
+        {
+            "kind": "closed",
+            "trial": _about(trial, number if trial.plan.looks else look),
+            "arms": groups.head(),
+            "decision": decision(trial, groups, primary, earlier, number),
+            "models": models,
+            "responders": responders(trial, groups),
+            "effect_sizes": effect_sizes(trial, groups),
+            "loss_of_response": loss_of_response(trial, groups),
+            "descriptives": baseline.descriptives(trial, groups),
+            "disposition": disposition.after_randomisation(trial, groups),
+            "baseline": baseline.baseline(trial, groups),
+            **_safety(trial, open_cut(restricted_dir), as_treated(trial, arms)),
+        }
+    )
+
+
+def _safety(trial: Trial, restricted: Any, treated: Groups) -> dict[str, Any]:
+    found = {"safety": safety.adverse_events(trial, treated)}
+    if trial.has_infusion:
+        found["infusion_day"] = safety.infusion_day(trial, restricted, treated)
+    return found
+
+
+def _about(trial: Trial, look: int | None) -> dict[str, Any]:
+    protocol = trial.protocol
+    return {
+        "study": trial.cut.study,
+        "title": protocol.study.title if protocol else trial.cut.study,
+        "look": look,
+        "cut": trial.cut.name,
+        "cut_taken_at": trial.cut.taken_at.isoformat(),
+        "code_version": trial.cut.manifest.get("code_version"),
+        "plan_version": trial.plan.version,
+        "clinical_cutoff": trial.cutoff,
+        "data_until": trial.data_date,
+        "estimand": trial.plan.estimand.model_dump(mode="json"),
+        "primary_endpoint": trial.plan.primary_endpoint.label,
+        "populations": [population.model_dump(mode="json") for population in trial.plan.populations],
+        "arms": trial.arm_labels(),
+    }
+
+
+def _plain_dict(result: dict[str, Any]) -> dict[str, Any]:
+    cleaned: dict[str, Any] = plain(result)
+    return cleaned
