@@ -6,7 +6,7 @@ YAML 1.2, not 1.1: a country code NO stays text, 1:30 is not ninety, 012 is twel
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, cast
 
@@ -119,12 +119,8 @@ class _Document:
         wrong = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
         if check is None or not wrong or not isinstance(self.data, dict):
             return []
-        right = {
-            name: value
-            for name, value in self.data.items()
-            if name in model.model_fields and name not in wrong
-        }
-        sections = {name: _section(model, name, value) for name, value in right.items()}
+        right = [name for name in model.model_fields if name not in wrong]
+        sections = {name: _section(model, name, self.data) for name in right}
         return [self.problem(each.location, each.message) for each in check(sections)]
 
     def problem(self, location: Location, message: str) -> Problem:
@@ -166,15 +162,15 @@ class _Document:
 
 def _parse(text: str, source: str) -> tuple[Node, Any]:
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
-        loader = YAML(typ="safe", pure=True)
-        loader.allow_duplicate_keys = True  # reported by ourselves, all of them, with their lines
-        data = loader.load(text)
+        reader = YAML(typ="safe", pure=True)
+        reader.allow_duplicate_keys = True  # reported by ourselves, all of them, with their lines
+        root = reader.compose(text)
+        if root is None:
+            raise DocumentInvalid(source, [Problem("", 1, "The file is empty.")])
+        # Built from the tree: reading the text is slow, and this way it is read once.
+        return root, reader.constructor.construct_document(root)
     except YAMLError as error:
         raise DocumentInvalid(source, _syntax_problems(text, error)) from None
-    if root is None:
-        raise DocumentInvalid(source, [Problem("", 1, "The file is empty.")])
-    return root, data
 
 
 def _syntax_problems(text: str, error: YAMLError) -> list[Problem]:
@@ -201,9 +197,8 @@ def _walk(node: Node, location: Location) -> Iterator[tuple[Location, Node]]:
 def _entry(node: Node | None, step: str | int) -> tuple[Node | None, Node | None]:
     """The key node (of a mapping) and the value node one step below a node."""
     if isinstance(node, MappingNode):
-        # The last of repeated keys is the one that was read.
-        found = [(key, value) for key, value in node.value if str(key.value) == str(step)]
-        return found[-1] if found else (None, None)
+        # The first of repeated keys is the one that counts.
+        return next(((key, value) for key, value in node.value if str(key.value) == str(step)), (None, None))
     if isinstance(node, SequenceNode) and isinstance(step, int) and step < len(node.value):
         return None, cast(Node, node.value[step])
     return None, None
@@ -221,11 +216,14 @@ def _name(node: Node | None) -> str | None:
     return None
 
 
-def _section(model: type[BaseModel], name: str, value: Any) -> Any:
+def _section(model: type[BaseModel], name: str, data: Mapping[str, Any]) -> Any:
+    """One top-level value, which is known to be right, as the model would hold it."""
     field = model.model_fields[name]
+    if name not in data:
+        return field.get_default(call_default_factory=True)
     annotated: Any = Annotated  # a type put together at run time has no static form
     adapter: TypeAdapter[Any] = TypeAdapter(annotated[field.annotation, field])
-    return adapter.validate_python(value)
+    return adapter.validate_python(data[name])
 
 
 def _sentence(detail: Any, location: Location, model: type[BaseModel]) -> str:

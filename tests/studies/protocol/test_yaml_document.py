@@ -106,6 +106,14 @@ def test_a_key_given_twice_names_both_lines_also_when_the_rest_is_right():
     assert found == [Problem("title", 3, "'title' is given twice; it stands on line 1 already. Keep one.")]
 
 
+def test_a_wrong_value_of_a_key_given_twice_is_told_at_the_one_that_counts():
+    text = "title: A\nvisits:\n  - id: W1\n    day: 99\n    day: 8\n"
+    assert [(found.line, found.message[:12]) for found in problems(text)] == [
+        (4, "This should "),
+        (5, "'day' is giv"),
+    ]
+
+
 def test_a_key_given_twice_deep_inside_is_reported_beside_other_mistakes():
     text = """\
         visits:
