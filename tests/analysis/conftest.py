@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -82,13 +83,14 @@ class Calculations:
 @pytest.fixture
 def calculations(monkeypatch: pytest.MonkeyPatch) -> Calculations:
     stand_in = Calculations()
-    interim, reports = (importlib.import_module(f"analysis.{name}") for name in ("interim", "reports"))
-    monkeypatch.setattr(interim, "open_result", stand_in.open_result, raising=False)
-    monkeypatch.setattr(interim, "closed_result", stand_in.closed_result, raising=False)
-    monkeypatch.setattr(reports, "render_html", lambda result: f"<p>{sorted(result)}</p>", raising=False)
-    monkeypatch.setattr(
-        reports, "render_pdf", lambda result: b"%PDF " + repr(sorted(result)).encode(), raising=False
+    interim, reports = ModuleType("analysis.interim"), ModuleType("analysis.reports")
+    vars(interim).update(open_result=stand_in.open_result, closed_result=stand_in.closed_result)
+    vars(reports).update(
+        render_html=lambda result: f"<p>{sorted(result)}</p>",
+        render_pdf=lambda result: b"%PDF " + repr(sorted(result)).encode(),
     )
+    for module in (interim, reports):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     return stand_in
 
 
