@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, model_validator
 
-from studies.protocol.analysis_plan import AnalysisPlan, mistakes_in_analysis
+from studies.protocol.analysis_plan import AnalysisPlan
+from studies.protocol.analysis_references import mistakes_in_analysis
 from studies.protocol.arm_revealing import ArmRevealing, mistakes_in_arm_revealing
 from studies.protocol.design import (
     Arm,

@@ -38,11 +38,6 @@ def pressure_refusal(plan: InfusionPlan, sbp: Decimal | None, dbp: Decimal | Non
     return f"Systolic {sbp:f} is not more than {plan.sbp_above_dbp_by:f} mmHg above diastolic {dbp:f}."
 
 
-def mean_arterial_pressure(sbp: float, dbp: float) -> float:
-    """Mean arterial pressure (mmHg): DBP + (SBP - DBP) / 3. Derived, never typed."""
-    return dbp + (sbp - dbp) / 3
-
-
 def weight_query(weight: Weight, value_kg: Decimal, previous_kg: Decimal | None) -> str | None:
     """What is unusual about a weight: outside the expected range, or changed much since the last one."""
     low, high = weight.soft_kg
