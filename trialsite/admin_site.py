@@ -1,10 +1,78 @@
-"""The admin site of the open door."""
+"""The admin site of the open door: Django's engine, with the trial as its navigation."""
+
+from __future__ import annotations
+
+from typing import Any
 
 from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, path
+from django.views.generic import RedirectView
+
+from trialsite.desk import (
+    data,
+    drafts,
+    eligibility,
+    history,
+    infusion,
+    participant,
+    participants,
+    qst_form,
+    reports,
+    response_form,
+    safety,
+    steps,
+    study,
+    today,
+)
+
+PERSON = "participants/<str:identifier>/"
+PAGES = [
+    ("participants/", participants.participants, "participants"),
+    ("participants/enrol/", participants.enrol_page, "enrol"),
+    (PERSON, participant.participant, "participant"),
+    (PERSON + "history/", history.history, "history"),
+    (PERSON + "consent/", steps.consent, "consent"),
+    (PERSON + "consent/withdraw/", steps.withdraw_consent, "withdraw_consent"),
+    (PERSON + "contact/", steps.contact, "contact"),
+    (PERSON + "plan/", steps.plan, "plan"),
+    (PERSON + "randomise/", steps.randomise_page, "randomise"),
+    (PERSON + "leave/", steps.leave, "leave"),
+    (PERSON + "eligibility/", eligibility.eligibility, "eligibility"),
+    (PERSON + "findings/<slug:form>/", eligibility.findings, "findings"),
+    (PERSON + "infusion/", infusion.infusion, "infusion"),
+    (PERSON + "adverse-events/new/", safety.report, "adverse_event_new"),
+    (PERSON + "adverse-events/<int:number>/", safety.correct, "adverse_event"),
+    (PERSON + "visits/<slug:visit>/start/", steps.start_visit, "visit_start"),
+    (PERSON + "visits/<slug:visit>/missed/", steps.visit_missed, "visit_missed"),
+    (PERSON + "visits/<slug:visit>/qst/", qst_form.qst, "qst"),
+    (PERSON + "visits/<slug:visit>/forms/<str:slug>/", response_form.response, "response"),
+    ("infusions/", infusion.infusions, "infusions"),
+    ("safety/", safety.safety, "safety"),
+    ("alerts/<int:pk>/", safety.alert, "alert"),
+    ("drafts/", drafts.keep, "draft"),
+    *data.urls,
+    *reports.urls,
+    *study.urls,
+]
 
 
 class TrialsiteAdminSite(AdminSite):
     site_header = "Trialsite"
     site_title = "Trialsite"
-    index_title = "Today"
+    index_title = "All records"
+    login_template = "desk/login.html"
     enable_nav_sidebar = False
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # type: ignore[override]
+        return today.today(request)
+
+    def all_records(self, request: HttpRequest) -> HttpResponse:
+        """Lists of bare records, for those who may see them: Django's own index."""
+        return super().index(request)
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        pages = [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]
+        records = path("records/", self.admin_view(self.all_records), name="records")
+        demography = path(PERSON + "demography/", RedirectView.as_view(pattern_name="admin:participant"), name="demography")
+        return [*pages, records, demography, *super().get_urls()]  # type: ignore[list-item]

@@ -17,6 +17,11 @@ DECLARE
     actor text := nullif(current_setting('trialsite.actor', true), '');
     person public.studies_participant%ROWTYPE;
     next_row bigint;
+    -- A simulation may say when it happened, in a demonstration only.
+    moment timestamptz := coalesce(
+        (SELECT nullif(current_setting('trialsite.entered_at', true), '')::timestamptz
+          WHERE EXISTS (SELECT FROM public.studies_installation WHERE demonstration)),
+        clock_timestamp());
 BEGIN
     IF actor IS NULL THEN
         RAISE EXCEPTION 'A participant is randomised by somebody.' USING ERRCODE = 'TS001';
@@ -55,7 +60,7 @@ BEGIN
     INSERT INTO concealed.allocation (participant_id, list_row_id) VALUES (participant, next_row);
     INSERT INTO public.studies_allocation
         (participant_id, stratum_id, strata, randomisation_number, kit_number, allocated_at, allocated_by)
-        SELECT participant, s.id, s.levels, r.randomisation_number, r.kit_number, clock_timestamp(), actor
+        SELECT participant, s.id, s.levels, r.randomisation_number, r.kit_number, moment, actor
         FROM concealed.list_row r JOIN public.studies_stratum s ON s.id = r.stratum_id WHERE r.id = next_row;
     UPDATE public.studies_participant SET status = 'randomised' WHERE id = participant;
     SELECT r.randomisation_number, r.kit_number INTO allocate.randomisation_number, allocate.kit_number

@@ -1,0 +1,136 @@
+"""Phase 2: from the infusion to the end of the study, entered as `app` without knowing the arm."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from analysis.simulation import records
+from studies import adverse_events, consents, infusions, participation, visits
+from studies.acting import acting
+from studies.models import Consent, Infusion, Participant
+from studies.protocol.infusion_arithmetic import Segment
+
+from .forms import Entering
+from .people import Staff
+
+RELATED = {"not": "not_related", "unlikely": "unlikely", "possible": "possible", "probable": "probable"}
+READ = ("hr", "sbp", "dbp", "spo2", "rr", "moaas", "rass")
+
+
+def enter_course(participant: Participant, course: records.Course, *, staff: Staff, until: datetime) -> None:
+    """Enter the course of a randomised participant as far as the calendar allows."""
+    if course.infusion.started_at > until:
+        return
+    entering = Entering(participant, staff, until)
+    _infusion(entering, course.infusion)
+    entering.visits = {visit.code: visit for visit in participant.visits.select_related("participant__site")}
+    for record in course.visits:
+        _visit(entering, course, record)
+    entering.diary(course.diary)
+    for event in course.adverse_events:
+        _adverse_event(entering, event)
+    _end(entering, course)
+
+
+def _infusion(entering: Entering, record: records.InfusionRecord) -> None:
+    nurse, participant = entering.staff.nurse, entering.participant
+    with acting(nurse, entered_at=record.started_at):
+        running = infusions.start_infusion(
+            nurse,
+            participant=participant,
+            weight_kg=Decimal(str(record.weight_kg)),
+            started_at=record.started_at,
+            kit_number=participant.allocation.kit_number,
+        )
+    with acting(nurse, entered_at=record.entered_at):
+        infusions.record_readings(nurse, infusion=running, readings=_readings(running, record))
+        infusions.end_infusion(
+            nurse,
+            infusion=running,
+            ended_at=record.ended_at,
+            segments=[Segment(Decimal(s.start), Decimal(s.end), Decimal(str(s.rate_ml_h))) for s in record.segments],
+            pump_volume_ml=Decimal(str(record.pump_volume_ml)),
+        )
+
+
+def _readings(running: Infusion, record: records.InfusionRecord) -> list[infusions.ReadingEntry]:
+    """The readings at planned minutes; parameters that the model does not draw were not done."""
+    plan = infusions.plan_of(running.participant)
+    drawn = {reading.nominal: reading for reading in record.readings if reading.nominal is not None}
+    entries = []
+    for minute in plan.readings_at_minutes:
+        reading = drawn.get(minute)
+        for parameter in plan.parameters:
+            value = getattr(reading, parameter.key) if reading and parameter.key in READ else None
+            entries.append(
+                infusions.ReadingEntry(
+                    minute,
+                    parameter.key,
+                    record.started_at,
+                    None if value is None else Decimal(value),
+                    "not_done" if value is None else None,
+                )
+            )
+    return entries
+
+
+def _visit(entering: Entering, course: records.Course, record: records.VisitRecord) -> None:
+    if record.at > entering.until or record.id not in entering.visits:
+        return
+    coordinator, visit = entering.staff.coordinator, entering.visits[record.id]
+    with acting(coordinator, entered_at=record.at):
+        if record.status == "missed":
+            visits.mark_missed(coordinator, visit=visit, reason="Participant did not come")
+            return
+        if visit.status == "planned":
+            visits.start_visit(coordinator, visit=visit, started_at=record.at)
+    entering.forms(course.forms, record.id)
+    entering.qst(course.qst, record.id)
+    entering.guesses(course.guesses, record.id, record.at)
+
+
+def _adverse_event(entering: Entering, event: records.AdverseEvent) -> None:
+    if event.reported_at > entering.until:
+        return
+    coordinator = entering.staff.coordinator
+    entry = adverse_events.AdverseEventEntry(
+        term=event.term,
+        started_on=f"{event.started_at.astimezone(entering.zone()):%Y-%m-%d}",
+        ended_on=event.ended,
+        grade=event.grade,
+        serious=event.serious,
+        seriousness=[event.seriousness] if event.serious else [],
+        relatedness=RELATED[event.related],
+        outcome="recovered" if event.ended else "ongoing",
+    )
+    with acting(coordinator, entered_at=event.reported_at):
+        adverse_events.report(coordinator, participant=entering.participant, entry=entry)
+
+
+def _end(entering: Entering, course: records.Course) -> None:
+    """Withdrawal, or the regular end after the last visit."""
+    coordinator, participant = entering.staff.coordinator, entering.participant
+    left = course.withdrawal
+    if left is not None:
+        if left.at <= entering.until:
+            with acting(coordinator, entered_at=left.at):
+                _withdraw(entering, left)
+        return
+    last = course.visits[-1]
+    if last.at <= entering.until:
+        with acting(coordinator, entered_at=last.at):
+            participation.complete(coordinator, participant=participant, on=visits.site_day(participant, last.at))
+
+
+def _withdraw(entering: Entering, left: records.Withdrawal) -> None:
+    coordinator, participant = entering.staff.coordinator, entering.participant
+    if left.consent_withdrawn:
+        consent = participant.consents.get()
+        consents.withdraw_consent(
+            coordinator, consent=consent, scope=Consent.Scope.COLLECTION, withdrawn_at=left.at, reason=left.reason
+        )
+        return
+    participation.withdraw(
+        coordinator, participant=participant, on=visits.site_day(participant, left.at), reason=left.reason
+    )

@@ -1,0 +1,138 @@
+"""Simulated forms, diaries and QST sessions as entries of the verbs, grouped as people would enter them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from zoneinfo import ZoneInfo
+
+from analysis.simulation import records
+from outcomes import qst_sessions, responses
+from outcomes.scoring import load_instrument
+from studies.acting import acting
+from studies.models import Participant, Visit
+
+from .people import Staff
+
+ROLE_NAMES = {"participant": "participant", "nurse": "infusion_nurse", "rater": "efficacy_rater"}
+GUESS_CODES = {"active": 1, "control": 2, "unknown": 3}
+REASON_CODES = {"benefit": 1, "side_effects": 2, "nothing": 3, "other": 4}
+
+
+class Entering:
+    """One participant being entered: times after `until` are not entered, for they have not come yet."""
+
+    def __init__(self, participant: Participant, staff: Staff, until: datetime) -> None:
+        self.participant = participant
+        self.staff = staff
+        self.until = until
+        self.visits: Mapping[str, Visit] = {visit.code: visit for visit in participant.visits.all()}
+        for visit in self.visits.values():
+            visit.participant = participant
+
+    def forms(self, forms: Iterable[records.FormRecord], visit: str) -> None:
+        """The forms of a visit, by who enters them: what tells the arm stays with the infusion nurse."""
+        due = [form for form in forms if form.visit == visit and form.entered_at <= self.until]
+        for revealing, group in _split(due, lambda form: load_instrument(form.instrument).arm_revealing):
+            user = self.staff.nurse if revealing else self.staff.coordinator
+            entries = [self._entry(form) for form in group]
+            with acting(user, entered_at=max(form.entered_at for form in group)):
+                responses.save_responses(user, entries=entries)
+
+    def _entry(self, form: records.FormRecord) -> responses.ResponseEntry:
+        return responses.ResponseEntry(
+            participant=self.participant,
+            instrument=form.instrument,
+            visit=self.visits[form.visit],
+            minute=form.minute,
+            items=form.values,
+            missing=form.missing,
+            completed_at=form.completed_at,
+            source=form.source,
+        )
+
+    def diary(self, entries: Iterable[records.DiaryRecord]) -> None:
+        """The diary, week by week."""
+        known = [entry for entry in entries if entry.entered_at <= self.until]
+        for _, week in groupby(known, lambda entry: entry.day // 7):
+            days = list(week)
+            user = self.staff.coordinator
+            with acting(user, entered_at=max(day.entered_at for day in days)):
+                responses.save_responses(user, entries=[self._diary_entry(day) for day in days])
+
+    def _diary_entry(self, entry: records.DiaryRecord) -> responses.ResponseEntry:
+        names = ("average", "worst", "least", "sleep", "rescue_doses")
+        return responses.ResponseEntry(
+            participant=self.participant,
+            instrument="diary_daily",
+            day=entry.on,
+            items={name: getattr(entry, name) for name in names},
+            completed_at=entry.entered_at,
+            source="participant",
+        )
+
+    def qst(self, sessions: Sequence[records.QstSession], visit: str) -> None:
+        """Test and control area of a visit are one session."""
+        areas = [s for s in sessions if s.visit == visit and s.entered_at <= self.until]
+        if not areas:
+            return
+        test = next((s for s in areas if s.role == "test"), areas[0])
+        control = next((s.area for s in areas if s.role == "control"), "")
+        entry = qst_sessions.SessionEntry(
+            participant=self.participant,
+            visit=self.visits[visit],
+            tested_at=test.started_at,
+            tester=self.staff.rater.username,
+            test_area=test.area,
+            control_area=control,
+            trials=[_trial(session.role, trial) for session in areas for trial in session.trials],
+        )
+        with acting(self.staff.rater, entered_at=test.entered_at):
+            qst_sessions.save_session(self.staff.rater, entry=entry)
+
+    def guesses(self, guesses: Iterable[records.Guess], visit: str, at: datetime) -> None:
+        """What participant, nurse and rater believe was given."""
+        entries = [
+            responses.ResponseEntry(
+                participant=self.participant,
+                instrument="treatment_guess",
+                visit=self.visits[visit],
+                minute=guess.minute,
+                respondent=ROLE_NAMES[guess.who],
+                items={
+                    "guess": GUESS_CODES[guess.guess],
+                    "confidence": guess.confidence,
+                    "reason": REASON_CODES[guess.reason],
+                },
+                completed_at=at,
+            )
+            for guess in guesses
+            if guess.visit == visit
+        ]
+        if entries and at <= self.until:
+            with acting(self.staff.coordinator, entered_at=at):
+                responses.save_responses(self.staff.coordinator, entries=entries)
+
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.participant.site.time_zone)
+
+
+def _split(
+    forms: Sequence[records.FormRecord], key: Callable[[records.FormRecord], bool]
+) -> Iterator[tuple[bool, list[records.FormRecord]]]:
+    for value in (False, True):
+        group = [form for form in forms if key(form) is value]
+        if group:
+            yield value, group
+
+
+def _trial(role: str, trial: records.QstTrial) -> qst_sessions.TrialEntry:
+    return qst_sessions.TrialEntry(
+        area=role,
+        parameter=trial.parameter,
+        trial=trial.trial,
+        direction=trial.direction,
+        value=trial.value,
+        cutoff=trial.cutoff,
+    )
