@@ -26,9 +26,9 @@ def make_open_report(look: Look, *, progress: Progress) -> OpenReport:
 
     cut = cuts.verify_folder(cuts.blinded_folder(look.cut.name), sha256=look.cut.manifest_sha256)
     progress(1, _STEPS)
-    values = open_result(cuts.blinded_folder(look.cut.name), orjson.loads(look.plan.source))
+    values = open_result(cuts.blinded_folder(look.cut.name), orjson.loads(look.plan.source), look=look.number)
     progress(2, _STEPS)
-    report = _rendered({**values, "about": _about(look, cut)})
+    report = _rendered({**values, "provenance": _provenance(look, cut)})
     progress(3, _STEPS)
     with acting(Program("blinded worker"), "open report made"), transaction.atomic():
         stored, _ = OpenReport.objects.get_or_create(
@@ -59,9 +59,11 @@ def make_closed_report(look: Look, *, progress: Progress) -> str:
     progress(1, _STEPS)
     name = look.cut.name
     earlier = closed_store.earlier_results(look)
-    values = closed_result(cuts.blinded_folder(name), cuts.restricted_folder(name), arms, plan, earlier)
+    values = closed_result(
+        cuts.blinded_folder(name), cuts.restricted_folder(name), arms, plan, earlier, look=look.number
+    )
     progress(2, _STEPS)
-    report = _rendered({**values, "about": _about(look, cut)})
+    report = _rendered({**values, "provenance": _provenance(look, cut)})
     progress(3, _STEPS)
     with acting(Program("unblinded worker"), "closed report made"), transaction.atomic():
         sha256 = closed_store.seal(look, cut_manifest_sha256=cut.sha256, report=report)
@@ -79,7 +81,7 @@ def _rendered(result: Mapping[str, Any]) -> Report:
     return Report(content, render_html(values).encode(), render_pdf(values))
 
 
-def _about(look: Look, cut: cuts.Verified) -> dict[str, Any]:
+def _provenance(look: Look, cut: cuts.Verified) -> dict[str, Any]:
     """Which look, cut, plan and code a result comes from: no key of this database, no time of this run."""
     return {
         "study": look.study.code,

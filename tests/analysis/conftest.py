@@ -50,10 +50,10 @@ class Calculations:
     runs: list[str] = field(default_factory=list)
     on_closed: Callable[[], None] | None = None
 
-    def open_result(self, cut_dir: Path, plan: Mapping[str, Any]) -> dict[str, Any]:
+    def open_result(self, cut_dir: Path, plan: Mapping[str, Any], *, look: int) -> dict[str, Any]:
         self._run("open")
         scores = pq.read_table(cut_dir / "score.parquet").to_pandas()
-        return {"mean": scores["number"].mean(), "plan": plan["version"]}
+        return {"mean": scores["number"].mean(), "plan": plan["version"], "look": look}
 
     def closed_result(
         self,
@@ -62,6 +62,8 @@ class Calculations:
         arms: pd.Series[str],
         plan: Mapping[str, Any],
         earlier: list[dict[str, Any]],
+        *,
+        look: int,
     ) -> dict[str, Any]:
         self._run("closed")
         self.earlier.append(earlier)

@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 
 import orjson
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.test import TransactionTestCase
 
 from analysis import closed_store, cuts, due_looks, jobs, plans
 from analysis.looks import LookTaken, order_look
 from analysis.models import DataCut, Job, Look, OpenReport, Plan
 from analysis.schedules import ensure_schedules
+from outcomes.models import Response, ResponseItem
 from studies.acting import Program, acting
 from studies.errors import InvalidEntry, NotAllowed
 from studies.models import Study
 from tests.analysis.conftest import Calculations
-from tests.analysis.small_trial import CLERK, SmallTrial, make_small_trial
-from tests.conftest import django_as
+from tests.analysis.small_trial import CLERK, SmallTrial, instrument, make_small_trial
+from tests.conftest import _flush_as_owner, django_as
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("folders", "pushed")]
 Connect = Callable[[str], psycopg.Connection]
@@ -56,7 +58,7 @@ def test_a_look_without_a_cut_takes_one_and_reports_on_both_sides(look: Look, pl
     assert (look.status, look.closed_status) == ("reported", "reported")
     report = OpenReport.objects.get(look=look)
     assert report.sha256 == hashlib.sha256(bytes(report.result)).hexdigest()
-    assert set(orjson.loads(report.result)) == {"about", "mean", "plan"}
+    assert set(orjson.loads(report.result)) == {"look", "mean", "plan", "provenance"}
     with django_as("unblinded"):
         sealed = closed_store.sealed_result(look.pk)
     assert sealed is not None
@@ -68,7 +70,7 @@ def test_a_look_without_a_cut_takes_one_and_reports_on_both_sides(look: Look, pl
 
 def test_a_result_names_its_cut_plan_and_code_but_no_key_of_this_database(look: Look):
     run_blinded()
-    about = orjson.loads(OpenReport.objects.get().result)["about"]
+    about = orjson.loads(OpenReport.objects.get().result)["provenance"]
     cut = DataCut.objects.get()
     assert about["cut_manifest_sha256"] == cut.manifest_sha256
     assert about["plan_sha256"] == look.plan.sha256
@@ -95,6 +97,42 @@ def test_running_a_look_again_gives_one_result_with_the_same_bytes(
     with django_as("unblinded"):
         assert closed_store.sealed_results(look.study_id) == sealed
     assert set(Job.objects.values_list("status", flat=True)) == {"done"}
+
+
+def test_another_database_that_holds_the_same_cut_gives_the_same_bytes(
+    look: Look, plan: Plan, trial: SmallTrial, as_role: Connect, transactional_db: None
+):
+    run_blinded()
+    run_unblinded(plan)
+    first = OpenReport.objects.get(look=look).sha256
+    with django_as("unblinded"):
+        [sealed] = closed_store.sealed_results(look.study_id)
+    cut, version = DataCut.objects.get(), trial.protocol
+    _flush_as_owner(TransactionTestCase())  # keys go on counting
+
+    # Other keys throughout; the cut's folders are all that is the same.
+    make_small_trial(as_role("unblinded"), code="OTHER", randomised=1)
+    with acting(CLERK, "restored"), transaction.atomic():
+        study = Study.objects.create(code="SMALL", title="A small trial")
+        version.pk, version.study = None, study
+        version.save(force_insert=True)
+        DataCut.objects.create(
+            study=study,
+            name=cut.name,
+            status="taken",
+            taken_at=cut.taken_at,
+            manifest_sha256=cut.manifest_sha256,
+            ordered_by="somebody else",
+        )
+    elsewhere = plans.freeze_plan(PERSON, protocol_version=version)
+    again = order_look(PERSON, study=study, number=1, cut=DataCut.objects.get())
+    run_blinded()
+    run_unblinded(elsewhere)
+    assert (again.pk, study.pk) != (look.pk, look.study_id)
+    assert OpenReport.objects.get().sha256 == first
+    with django_as("unblinded"):
+        [sealed_again] = closed_store.sealed_results(study.pk)
+    assert sealed_again.sha256 == sealed.sha256
 
 
 def test_a_second_run_with_other_bytes_is_refused_and_the_sealed_result_stays(
@@ -172,7 +210,7 @@ def test_another_cut_for_a_taken_look_becomes_an_unplanned_one_with_a_reason(
     run_unblinded(plan)
     [first_knew, second_knew] = calculations.earlier
     assert first_knew == []
-    assert [result["about"]["look"] for result in second_knew] == [1]
+    assert [result["provenance"]["look"] for result in second_knew] == [1]
     assert order_look(PERSON, study=trial.study, number=2).number == 2
 
 
@@ -306,6 +344,62 @@ def test_a_look_is_due_when_its_information_has_come_in_or_its_date_is_past():
     assert not due_looks.is_due(look, information=55, today=on)
     assert due_looks.is_due(look, information=1, today=after)
     assert not due_looks.is_due(look, information=0, today=after)
+
+
+def plan_judged_by(trial: SmallTrial, value: dict[str, str], at: dict[str, object]) -> Plan:
+    """An unsaved plan whose information unit is one value at one time."""
+    timepoint = {"code": "W4", "visit": None, "days": None, "at_least": 1, **at}
+    endpoint = {"id": "pain", "item": None, "score": None, "at": "W4", "timepoints": [timepoint], **value}
+    contents = {"endpoints": [endpoint], "looks": {"endpoint": "pain", "planned": []}}
+    return Plan(study=trial.study, source=orjson.dumps(contents).decode())
+
+
+def test_information_counts_randomised_participants_with_the_value_at_the_visit(trial: SmallTrial):
+    # Four are randomised and one is in screening; all have the form at W4, with item 2 refused.
+    week_4 = {"visit": "W4"}
+    counts = [
+        due_looks.live_information(plan_judged_by(trial, {"instrument": "nrs", **value}, at))
+        for value, at in (
+            ({"score": "total"}, week_4),
+            ({"item": "1"}, week_4),
+            ({"item": "2"}, week_4),
+            ({"score": "total"}, {"visit": "V3"}),
+            ({"score": "other"}, week_4),
+        )
+    ]
+    assert counts == [4, 4, 0, 0, 0]
+
+
+def test_information_counts_diary_weeks_from_the_day_of_the_infusion_at_the_site(trial: SmallTrial):
+    participant = trial.participants[0]
+    infusion_day = participant.infusion.started_at.date()
+    judged = plan_judged_by(
+        trial, {"instrument": "diary", "item": "average"}, {"days": (22, 28), "at_least": 4}
+    )
+
+    def answer(day: int, **answers: object) -> int:
+        with acting(CLERK, "diary"), transaction.atomic():
+            response = Response.objects.create(
+                participant=participant,
+                day=infusion_day + timedelta(days=day),
+                instrument=instrument("diary"),
+                status="complete",
+                source="participant",
+                completed_at=participant.infusion.started_at,
+            )
+            ResponseItem.objects.create(response=response, item="average", **answers)
+        return due_looks.live_information(judged)
+
+    days = [
+        answer(21, value=3),
+        answer(22, value=3),
+        answer(23, value=3),
+        answer(28, value=3),
+        answer(29, value=3),
+    ]
+    assert days == [0] * 5
+    assert answer(24, missing_reason="refused") == 0
+    assert answer(25, value=0) == 1
 
 
 def test_the_schedule_orders_the_next_look_once_and_under_its_own_name(

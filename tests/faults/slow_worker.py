@@ -23,7 +23,13 @@ _MARKS = Path(os.environ["SLOW_WORKER_MARKS"])
 
 
 def _closed_result(
-    cut_dir: Path, restricted_dir: Path, arms: pd.Series[str], plan: dict[str, Any], earlier: list[Any]
+    cut_dir: Path,
+    restricted_dir: Path,
+    arms: pd.Series[str],
+    plan: dict[str, Any],
+    earlier: list[Any],
+    *,
+    look: int,
 ) -> dict[str, Any]:
     first = not any(_MARKS.iterdir())
     (_MARKS / str(os.getpid())).touch()
