@@ -191,7 +191,11 @@ def check(definition: ProtocolDefinition, text: str = "", *, source: str = "") -
         return []
     found = list(
         design_warnings(
-            definition.ratio, definition.strata, definition.sites, definition.planned_participants
+            definition.ratio,
+            definition.strata,
+            definition.sites,
+            definition.randomisation,
+            definition.planned_participants,
         )
     )
     if text:

@@ -185,10 +185,20 @@ def _conducted_study(sections: Mapping[str, Any]) -> Iterator[Mistake]:
     for needed in ("randomisation", "consent", "eligibility"):
         if needed in sections and not sections[needed]:
             yield Mistake((needed,), f"A study conducted here needs '{needed}'.")
+    strata = sections.get("strata")
+    for f, factor in enumerate(strata.factors if strata else ()):
+        for n, level in enumerate(factor.levels):
+            if level.when is None:
+                place = ("strata", "factors", f, "levels", n)
+                yield Mistake(place, f"It is not said who belongs to {level.code}. Give 'when'.")
 
 
 def design_warnings(
-    ratio: Mapping[str, int], strata: Strata, sites: tuple[SitePlan, ...], planned: int
+    ratio: Mapping[str, int],
+    strata: Strata,
+    sites: tuple[SitePlan, ...],
+    randomisation: Randomisation,
+    planned: int,
 ) -> Iterator[Mistake]:
     """What is allowed but unwise, such as more strata than N/8: blocks stay unfinished, balance is lost."""
     count = len(stratum_cells(strata, sites))
@@ -205,6 +215,13 @@ def design_warnings(
         yield Mistake(
             ("planned_participants",),
             f"{planned} participants do not divide by the ratio {ratio_in_words(ratio)}.",
+        )
+    largest = max(site.planned_participants for site in sites) if strata.by_site else planned
+    if randomisation.rows_per_stratum < largest:
+        yield Mistake(
+            ("randomisation", "rows_per_stratum"),
+            f"A list of {randomisation.rows_per_stratum} rows may be used up: up to {largest} participants "
+            "may fall into one stratum.",
         )
 
 

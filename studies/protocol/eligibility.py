@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from datetime import date
 from itertools import pairwise
 from typing import Annotated, Any, Literal
@@ -10,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from studies.protocol.expression import FindingType, Value
-from studies.protocol.forms import FormKind
+from studies.protocol.forms import FormKind, RecordField
+from studies.protocol.pain_classification import PainClassification, PainFindings
 from studies.protocol.section import Condition, Key, Section, Text, Version, repeated, spelled
 from studies.protocol.yaml_document import Mistake
 
@@ -52,7 +54,7 @@ class Finding(Section):
     range: tuple[float, float] | None = None
     choices: tuple[str, ...] = ()
     form: FormKind | None = None
-    record: str | None = None
+    record: RecordField | None = None
     derived: Literal["pain_classification"] | None = None
     instrument: Key | None = None
     item: str | None = None
@@ -126,6 +128,7 @@ def mistakes_in_eligibility(sections: Mapping[str, Any]) -> Iterator[Mistake]:
     if "findings" in sections:
         yield from _conditions(sections)
     yield from _consent_sites(sections)
+    yield from _derived(sections.get("findings", ()))
 
 
 def finding_types(findings: tuple[Finding, ...]) -> dict[str, FindingType]:
@@ -148,6 +151,21 @@ def _consent_sites(sections: Mapping[str, Any]) -> Iterator[Mistake]:
     for index, version in enumerate(sections.get("consent", ()) if known else ()):
         for site in sorted(version.in_force_from_at_site.keys() - known):
             yield Mistake(("consent", index, "in_force_from_at_site", site), f"'{site}' is not a site.")
+
+
+def _derived(findings: tuple[Finding, ...]) -> Iterator[Mistake]:
+    """A conclusion that nothing gives, or whose premises nobody is asked for, would stay unknown for ever."""
+    conclusions = {field.name for field in fields(PainClassification)}
+    missing = {field.name for field in fields(PainFindings)} - {finding.key for finding in findings}
+    for index, finding in enumerate(findings):
+        if finding.derived and finding.key not in conclusions:
+            allowed = ", ".join(sorted(conclusions))
+            yield Mistake(("findings", index, "key"), f"The pain classification gives {allowed} only.")
+        elif finding.derived and missing:
+            premises = ", ".join(sorted(missing))
+            yield Mistake(
+                ("findings", index), f"'{finding.key}' follows from findings that are missing: {premises}."
+            )
 
 
 def _conditions(sections: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -182,6 +182,8 @@ def _windows_needed(sections: Mapping[str, Any]) -> Iterator[Mistake]:
             yield Mistake(("visits", index), f"{visit.id} is planned, but has no window.")
         if visit.kind == "planned" and visit.day is None:
             yield Mistake(("visits", index), f"{visit.id} is planned, but no day is aimed at. Give 'day'.")
+        if visit.hours_after_infusion_end and "infusion" in sections and sections["infusion"] is None:
+            yield Mistake(("visits", index), f"{visit.id} counts from an infusion that the protocol lacks.")
 
 
 def _repeated_assessments(visits: tuple[VisitPlan, ...]) -> Iterator[Mistake]:

@@ -39,6 +39,10 @@ MISTAKES = [
     ("visits: [SCR, BL]", "visits: [SCR, BX]", "findings[madrs_item_10].visits", "'BX' is not a visit."),
     ("instrument: cssrs, score: any_behaviour", "instrument: csrs, score: any_behaviour", "findings[cssrs_behaviour].instrument", "No visit collects 'csrs'."),
     ("scope: [data, infusion, blood_samples]", "scope: []", "consent[1.0].scope", "at least 1 item"),
+    ("          when: pain_class == 'nociceptive'\n", "", "strata.factors[pain_stratum].levels[NOCI]", "It is not said who belongs to NOCI. Give 'when'."),
+    ("record: consent.is_current", "record: consent.current", "findings[consent_is_current].record", "This should be 'participant.age_years'"),
+    ("  - {key: comorbidity,", "  - {key: comorbidities,", "findings[pain_class]", "'pain_class' follows from findings that are missing: comorbidity."),
+    ("choices: [none, possible, probable], derived: pain_classification}", "choices: [none], derived: pain_classification}\n  - {key: grade, label: Grade, type: text, derived: pain_classification}", "findings[grade].key", "The pain classification gives"),
     # schedule
     ("    day: 14\n    plus_minus_days: 2", "    day: 14\n    plus_minus_days: 6", "visits[W2]", "The window of W2 opens on day 8, before that of W1 has closed (day 8)."),
     ("    days: [-28, -8]", "    days: [-8, -28]", "visits[SCR]", "ends (-28) before it begins (-8)"),
@@ -146,6 +150,21 @@ def test_sites_that_plan_other_numbers_than_the_study_and_a_ratio_that_leaves_a_
     messages = [warning.message for warning in check(load(text, source="changed.yaml"))]
     assert any("The sites plan 168 participants, the study 169." in message for message in messages)
     assert any("169 participants do not divide by the ratio 1:1." in message for message in messages)
+
+
+def test_a_list_shorter_than_a_site_gives_a_warning():
+    text = changed("rows_per_stratum: 200", "rows_per_stratum: 41")
+    (warning,) = check(load(text, source="changed.yaml"), text, source="changed.yaml")
+    assert warning.line == line_of(text, "  rows_per_stratum: 41")
+    assert "A list of 41 rows may be used up: up to 42 participants" in warning.message
+
+
+def test_a_visit_that_counts_from_an_infusion_needs_one():
+    start, end = TEXT.index("infusion:\n  visit"), TEXT.index("alerts:\n")
+    found = problems(TEXT[:start] + TEXT[end:])
+    assert [problem.path for problem in found if "that the protocol lacks" in problem.message] == [
+        "visits[D1]"
+    ]
 
 
 def test_comments_layout_and_the_order_of_keys_do_not_change_the_hash():
