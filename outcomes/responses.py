@@ -6,7 +6,6 @@ audit each of them. Scores are computed here, never typed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -98,9 +97,8 @@ def _row(entry: ResponseEntry, version: InstrumentVersion, instrument: Instrumen
     if not_done and not entry.not_done_reason.strip():
         raise InvalidEntry("Say why the form was not done.", field="not_done_reason")
     items = {} if not_done else _checked(entry, instrument)
-    answered = sum(1 for value, _ in items.values() if value is not None)
-    complete = answered == len(instrument.required_items(items_given=items.keys()))
-    scores = None if not_done else score(entry.instrument, {name: value for name, (value, _) in items.items()})
+    answers = {name: value for name, (value, _) in items.items()}
+    scores = None if not_done else score(entry.instrument, answers)
     return {
         "participant": entry.participant.pk,
         "visit": entry.visit.pk if entry.visit else None,
@@ -108,7 +106,7 @@ def _row(entry: ResponseEntry, version: InstrumentVersion, instrument: Instrumen
         "minute": entry.minute,
         "respondent": entry.respondent,
         "instrument": version.pk,
-        "status": entry.status or (Status.COMPLETE if complete else Status.PARTIAL),
+        "status": entry.status or (Status.PARTIAL if instrument.open_items(answers) else Status.COMPLETE),
         "not_done_reason": entry.not_done_reason,
         "source": entry.source,
         "completed_at": entry.completed_at,
@@ -129,28 +127,19 @@ def _checked(entry: ResponseEntry, instrument: Instrument) -> dict[str, tuple[fl
     for name in instrument.items:
         value = entry.items.get(name)
         if value is None:
-            reason = entry.missing.get(name, "not_answered")
+            asked = "not_answered" if instrument.is_open(name, entry.items) else "not_applicable"
+            reason = entry.missing.get(name, asked)
             if reason not in MISSING_REASONS:
                 problems.append(InvalidEntry(f"{reason!r} is no reason for an open item.", field=name))
             checked[name] = (None, reason)
             continue
-        problem = item_problem(instrument, name, value)
+        problem = instrument.items[name].problem(value)
         if problem:
-            problems.append(InvalidEntry(problem, field=name))
+            problems.append(InvalidEntry(f"{problem} Check the value, or choose Not done.", field=name))
         checked[name] = (value, None)
     if problems:
         raise InvalidEntries(problems)
     return checked
-
-
-def item_problem(instrument: Instrument, name: str, value: float) -> str | None:
-    """What is wrong with a value of an item, in a sentence; None if nothing is."""
-    item = instrument.items[name]
-    if not math.isfinite(value) or not item.min <= value <= item.max:
-        return f"{item.label} is {value:g}; allowed is {item.min:g} to {item.max:g}. Check the value, or choose Not done."
-    if item.integer and value != int(value):
-        return f"{item.label} is {value:g}; only whole numbers are allowed."
-    return None
 
 
 def _score_rows(scores: Scores) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from trialsite.desk import (
-    data,
     drafts,
     eligibility,
     history,
@@ -18,11 +17,9 @@ from trialsite.desk import (
     participant,
     participants,
     qst_form,
-    reports,
     response_form,
     safety,
     steps,
-    study,
     today,
 )
 
@@ -51,9 +48,6 @@ PAGES = [
     ("safety/", safety.safety, "safety"),
     ("alerts/<int:pk>/", safety.alert, "alert"),
     ("drafts/", drafts.keep, "draft"),
-    *data.urls,
-    *reports.urls,
-    *study.urls,
 ]
 
 

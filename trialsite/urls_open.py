@@ -10,6 +10,6 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
-    # path("api/v1/", include("trialsite.urls_api")),
+    path("api/v1/", include("trialsite.urls_api")),
     path("admin/", admin.site.urls),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -86,7 +87,7 @@ class Entering:
             tester=self.staff.rater.username,
             test_area=test.area,
             control_area=control,
-            trials=[_trial(session.role, trial) for session in areas for trial in session.trials],
+            trials=[trial for session in areas for trial in _trials(session)],
         )
         with acting(self.staff.rater, entered_at=test.entered_at):
             qst_sessions.save_session(self.staff.rater, entry=entry)
@@ -127,12 +128,16 @@ def _split(
             yield value, group
 
 
-def _trial(role: str, trial: records.QstTrial) -> qst_sessions.TrialEntry:
-    return qst_sessions.TrialEntry(
-        area=role,
-        parameter=trial.parameter,
-        trial=trial.trial,
-        direction=trial.direction,
-        value=trial.value,
-        cutoff=trial.cutoff,
-    )
+def _trials(session: records.QstSession) -> Iterator[qst_sessions.TrialEntry]:
+    """The trials, counted anew within each direction, force or brush, as the session's form counts them."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for trial in session.trials:
+        counts[trial.parameter, trial.direction] += 1
+        yield qst_sessions.TrialEntry(
+            area=session.role,
+            parameter=trial.parameter,
+            trial=counts[trial.parameter, trial.direction],
+            direction=trial.direction,
+            value=trial.value,
+            cutoff=trial.cutoff,
+        )
