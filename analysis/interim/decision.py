@@ -11,6 +11,7 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from analysis.datasets import Trial
 from analysis.interim.groups import Groups
@@ -93,12 +94,9 @@ def _decide(looks: Looks, look: _Look, earlier: Sequence[Mapping[str, Any]]) -> 
     here = len(came) - 1
     z = look.effect["z"]
     bound = float(design.efficacy_z[here])
-    crossed = bool((abs(z) if looks.sides == 2 else z) >= bound)
     path.append({"look": look.number, "units": look.units, "z": z})
-    for index, each in enumerate(path):
-        each["bound"] = float(design.efficacy_z[index])
-        each["fraction"] = each["units"] / looks.maximum_information
-        each["crossed"] = bool(each["z"] is not None and each["z"] >= each["bound"])
+    _mark_crossings(path, design, looks)
+    crossed = path[-1]["crossed"]
     already = [each["look"] for each in path[:-1] if each["crossed"]]
     power = _conditional_power(z, here + 1, design, looks, crossed or bool(already))
     return {
@@ -117,8 +115,8 @@ def _decide(looks: Looks, look: _Look, earlier: Sequence[Mapping[str, Any]]) -> 
         "planned_bounds": _planned_bounds(planned, looks),
         "conditional_power": power,
         "futility": _futility(power, looks),
-        "repeated_interval": _repeated_interval(path, design, earlier, look),
-        "after_stopping": _after_stopping(path, design, look, looks, crossed or ended),
+        "repeated_interval": _repeated_interval(bound, look),
+        "after_stopping": _after_stopping(path, design, look, crossed or ended),
         "conditional_power_curve": _power_curve(look, here + 1, design, crossed or bool(already) or ended),
         "trail": _trail(looks, look, design, here, crossed),
     }
@@ -134,6 +132,14 @@ def _path(earlier: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _mark_crossings(path: list[dict[str, Any]], design: sequential.Design, looks: Looks) -> None:
+    for index, each in enumerate(path):
+        height = abs(each["z"]) if looks.sides == 2 else each["z"]
+        each["bound"] = float(design.efficacy_z[index])
+        each["fraction"] = each["units"] / looks.maximum_information
+        each["crossed"] = bool(height >= each["bound"])
+
+
 def _recommendation(crossed: bool, already: list[int], ended: bool) -> str:
     if already:
         return f"The efficacy bound was crossed at look {already[0]}"
@@ -145,10 +151,9 @@ def _recommendation(crossed: bool, already: list[int], ended: bool) -> str:
 def _to_come(design: sequential.Design, here: int, looks: Looks, ended: bool) -> list[dict[str, Any]]:
     if ended:
         return []
-    last = float(design.timing[here])
-    units_here = last and looks.maximum_information
+    maximum = looks.maximum_information
     return [
-        {"fraction": float(time), "units": float(time) * units_here, "bound": float(bound)}
+        {"fraction": float(time), "units": float(time) * maximum, "bound": float(bound)}
         for time, bound in zip(design.timing[here + 1 :], design.efficacy_z[here + 1 :], strict=True)
     ]
 
@@ -193,38 +198,48 @@ def _futility(power: dict[str, Any], looks: Looks) -> dict[str, Any]:
     }
 
 
-def _repeated_interval(
-    path: list[dict[str, Any]], design: sequential.Design, earlier: Sequence[Mapping[str, Any]], look: _Look
-) -> dict[str, Any]:
-    """For the effect, valid at this look whether or not the trial goes on (Jennison & Turnbull 2000, chapter 9)."""
+def _repeated_interval(bound: float, look: _Look) -> dict[str, Any]:
+    """For the effect, valid at this look whether or not the trial goes on (Jennison & Turnbull 2000, chapter 9).
+
+    The bound is turned into a quantile of t, as t was turned into z: the interval excludes 0 when z crosses.
+    """
 
     def compute() -> dict[str, Any]:
-        error = look.effect["se"]
-        # Towards benefit z is positive; the interval is turned back to the effect's own sign.
-        sign = 1.0 if look.effect["estimate"] * look.effect["z"] >= 0 else -1.0
-        bound = path[-1]["bound"]
-        centre = look.effect["estimate"]
-        return {"lower": centre - bound * error, "upper": centre + bound * error, "sign": sign}
+        df = look.effect["df"]
+        tail = stats.norm.sf(bound)
+        quantile = float(stats.norm.isf(tail) if df is None else stats.t.isf(tail, df))
+        margin = quantile * look.effect["se"]
+        return {"lower": look.effect["estimate"] - margin, "upper": look.effect["estimate"] + margin}
 
     return estimated(compute)
 
 
 def _after_stopping(
-    path: list[dict[str, Any]], design: sequential.Design, look: _Look, looks: Looks, stopped: bool
+    path: list[dict[str, Any]], design: sequential.Design, look: _Look, stopped: bool
 ) -> dict[str, Any]:
-    """Median-unbiased estimate and interval by stage-wise ordering, once the trial has stopped."""
+    """Median-unbiased estimate and interval by stage-wise ordering, once the trial has stopped.
+
+    The standard error is the one for which z is estimate / standard error, so that all agree with the model's p.
+    """
     if not stopped:
         return not_estimable("The trial goes on: the estimate is adjusted when it stops.")
 
     def compute() -> dict[str, Any]:
-        sign = 1.0 if look.effect["estimate"] * look.effect["z"] >= 0 else -1.0
+        z, estimate = look.effect["z"], look.effect["estimate"]
+        sign = _benefit_sign(look)
+        error = abs(estimate / z) if z else look.effect["se"]
         found = sequential.inference_after_stopping(
-            [each["z"] for each in path], len(path), design=design, standard_error=look.effect["se"]
+            [each["z"] for each in path], len(path), design=design, standard_error=error
         )
         lower, upper = sorted((sign * found.lower, sign * found.upper))
         return {"estimate": sign * found.estimate, "lower": lower, "upper": upper, "p": found.p}
 
     return estimated(compute)
+
+
+def _benefit_sign(look: _Look) -> float:
+    """The sign of an effect that is a benefit: z is positive towards it."""
+    return -1.0 if look.effect["estimate"] * look.effect["z"] < 0 else 1.0
 
 
 def _power_curve(look: _Look, position: int, design: sequential.Design, stopped: bool) -> list[dict[str, float]]:
@@ -238,7 +253,7 @@ def _power_curve(look: _Look, position: int, design: sequential.Design, stopped:
     fraction = float(design.timing[position - 1])
     error = look.effect["se"] * sqrt(fraction)
     furthest = max(2 * abs(look.effect["estimate"]), 1.2 * design.drift * error)
-    sign = -1.0 if look.effect["estimate"] * look.effect["z"] < 0 else 1.0
+    sign = _benefit_sign(look)
     curve = []
     for effect in np.linspace(0.0, furthest, 25):
         power = sequential.conditional_power(

@@ -1,0 +1,40 @@
+"""The infusion day in the closed report: dissociation, rules that fired, vital signs, delivery, alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.reports.blocks import Block, Paragraph, row, table
+from analysis.reports.shared_tables import group_head
+from analysis.reports.wording import count, median_range
+
+Result = Mapping[str, Any]
+_ACTIONS = {"ALERT": "Physician alerted", "HOLD": "Infusion held", "STOP": "Infusion stopped"}
+
+
+def infusion_day_blocks(found: Result) -> list[Block]:
+    """Tables by arm as treated. These reveal the arm and stand in no other report."""
+    groups = found["groups"]
+    rows = [
+        row("Peak dissociation (CADSS total)", *(median_range(cell) for cell in found["dissociation_peak"])),
+        row("Volume delivered, % of plan", *(median_range(cell, 1) for cell in found["delivered_percent"])),
+    ]
+    rows += [
+        row(f"{each['parameter']}, {each['extreme']}", *(median_range(cell) for cell in each["cells"]))
+        for each in found["vital_signs"]
+    ]
+    note = "Median (smallest to largest) of each person's extreme after the infusion started."
+    blocks: list[Block] = [table("Infusion day", group_head("", groups), rows, note=note)]
+    actions = [row(_ACTIONS[each["action"]], *(count(cell) for cell in each["cells"])) for each in found["actions"]]
+    blocks.append(table("Safety rules: participants", group_head("", groups), actions))
+    rules = [row(f"{each['rule']} {each['action']}", *(count(cell) for cell in each["cells"])) for each in found["rules"]]
+    blocks.append(
+        table("Safety rules that fired", group_head("Rule", groups), rules)
+        if rules
+        else Paragraph("No safety rule has fired.", "note")
+    )
+    alerts = [row(each["code"], *(count(cell) for cell in each["cells"])) for each in found["alerts"]]
+    if alerts:
+        blocks.append(table("Alerts to the physician", group_head("Alert", groups), alerts))
+    return blocks

@@ -1,0 +1,95 @@
+"""How every figure is drawn: same type, same palette, same bytes for the same data.
+
+Arms have a colour and a shape (Okabe & Ito 2008, safe for colour-blind people); what is context is grey.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+INK, QUIET, LINE, ACCENT, BAD = "#1c2024", "#58616a", "#d5dadf", "#0072b2", "#b02a00"
+COLOURS = ("#0072b2", "#d55e00", "#00694d", "#cc79a7")
+SHAPES = ("o", "s", "^", "D")
+GRADES = ("#cfe3f1", "#8fbfe0", "#3d8fc4", "#0b5d94", "#06304d")
+_STYLE = {
+    "svg.hashsalt": "trialsite",
+    # Letters as outlines: a reader's machine need not have the font.
+    "svg.fonttype": "path",
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 5.5,
+    "figure.facecolor": "white",
+    "text.parse_math": False,
+}
+
+
+@contextmanager
+def canvas(width: float = 6.6, height: float = 3.2) -> Iterator[tuple[Axes, _Drawing]]:
+    """Axes to draw on, in inches; afterwards `drawing.svg` holds the figure."""
+    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        drawing = _Drawing()
+        yield figure.subplots(), drawing
+        drawing.svg = _svg(figure)
+
+
+class _Drawing:
+    """Holds the finished figure."""
+
+    svg: str = ""
+
+
+def arm_style(index: int) -> dict[str, Any]:
+    """Colour and shape of an arm, by its place in the protocol."""
+    return {"color": COLOURS[index % len(COLOURS)], "marker": SHAPES[index % len(SHAPES)]}
+
+
+def zero_line(axes: Axes, *, vertical: bool = False) -> None:
+    (axes.axvline if vertical else axes.axhline)(0, color=QUIET, linewidth=0.8, zorder=0)
+
+
+def reference_line(axes: Axes, at: float, label: str, *, vertical: bool = False) -> None:
+    """A grey dashed line with its name at its end."""
+    style = {"color": QUIET, "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 0}
+    if vertical:
+        axes.axvline(at, **style)
+        axes.annotate(label, (at, 1), xycoords=("data", "axes fraction"), xytext=(3, -9), **_LABEL)
+    else:
+        axes.axhline(at, **style)
+        axes.annotate(label, (1, at), xycoords=("axes fraction", "data"), xytext=(-2, 3), ha="right", **_LABEL)
+
+
+def label_at(axes: Axes, x: float, y: float, text: str, color: str, *, dx: float = 6, dy: float = 0) -> None:
+    """A direct label beside the last point of a line."""
+    axes.annotate(
+        text, (x, y), xytext=(dx, dy), textcoords="offset points", color=color, va="center", fontweight="bold"
+    )
+
+
+_LABEL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": QUIET}
+
+
+def _svg(figure: Figure) -> str:
+    stream = io.StringIO()
+    figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()
