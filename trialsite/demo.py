@@ -89,7 +89,10 @@ class DemoRecord:
     def add(self, done: Step) -> None:
         """Remember a step as done."""
         draft = self.path.with_suffix(".new")
-        draft.write_text(json.dumps({"done": [*self.done(), done.words]}))
+        with draft.open("w") as file:
+            json.dump({"done": [*self.done(), done.words]}, file)
+            file.flush()
+            os.fsync(file.fileno())
         draft.replace(self.path)
 
     def claim(self) -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from trialsite.services.identity import birth
 from trialsite.services.layout import CHECKOUT, Layout
 from trialsite.services.processes import (
     SiteBusyError,
+    Started,
     StopAskedError,
     Supervisor,
     holder_of,
@@ -174,14 +177,8 @@ def test_a_number_that_now_belongs_to_a_stranger_is_left_alone(layout: Layout) -
     stranger = subprocess.Popen(SLEEP, start_new_session=True)
     try:
         layout.var.mkdir()
-        entry = {
-            "name": "web",
-            "pid": stranger.pid,
-            "born": "an earlier life",
-            "stop_signal": 15,
-            "grace": 1.0,
-        }
-        layout.running.write_text(json.dumps([entry]))
+        entry = Started("web", stranger.pid, "an earlier life", int(signal.SIGTERM), 1.0, ground=False)
+        layout.running.write_text(json.dumps([asdict(entry)]))
         with Supervisor(layout):
             assert stranger.poll() is None
     finally:
@@ -224,3 +221,38 @@ def test_the_death_of_a_child_is_noticed_by_name(layout: Layout) -> None:
         supervisor.start("short", [sys.executable, "-S", "-c", "print('the reason')"], {})
         assert supervisor.wait_for_death() == "short"
         assert supervisor.tail("short") == "the reason"
+
+
+@pytest.mark.parametrize("torn", ["", "[{", '[{"name": "web"}]', "null"])
+def test_files_that_a_power_cut_tore_do_not_stop_the_next_start(layout: Layout, torn: str) -> None:
+    layout.var.mkdir()
+    layout.running.write_text(torn)
+    layout.lock.write_text(torn)
+    with Supervisor(layout) as supervisor:
+        assert birth(supervisor.start("child", SLEEP, {}).pid)
+
+
+def test_what_others_stand_on_is_stopped_after_them_and_they_all_at_once(layout: Layout) -> None:
+    """Each child takes half a second to stop; three of them together take about half a second, too."""
+    slow = [
+        sys.executable,
+        "-S",
+        "-c",
+        "import signal, time\n"
+        "def stop(*_):\n    time.sleep(0.5); print(time.monotonic(), flush=True); raise SystemExit\n"
+        "signal.signal(signal.SIGTERM, stop); print('ready', flush=True); time.sleep(600)",
+    ]
+    names = ["ground", "one", "two", "three"]
+    with Supervisor(layout) as supervisor:
+        for name in names:
+            supervisor.start(name, slow, {}, ground=name == "ground")
+        for name in names:
+            assert wait_until(partial(_says_ready, supervisor, name), 10)
+        begun = time.monotonic()
+    ended = {name: float(supervisor.tail(name, lines=1)) for name in names}
+    assert ended["ground"] - max(ended[name] for name in names[1:]) >= 0.5
+    assert max(ended[name] for name in names[1:]) - begun < 1.4
+
+
+def _says_ready(supervisor: Supervisor, name: str) -> bool:
+    return supervisor.tail(name) == "ready"

@@ -17,6 +17,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -45,40 +46,47 @@ class StopAskedError(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Started:
-    """A process as the record on disk knows it; `born` tells it from others with its number."""
+    """A process as the record on disk knows it; `born` tells it from others with its number.
+
+    `ground` is what others stand on: it is stopped after them.
+    """
 
     name: str
     pid: int
     born: str
     stop_signal: int
     grace: float
+    ground: bool
+
+
+Child = tuple[Started, subprocess.Popen[bytes]]
 
 
 def stop_recorded(record: Path) -> list[str]:
     """Stop what the record names, last started first, and empty it; the names of those that still lived."""
-    stopped = []
-    for entry in reversed(read_record(record)):
-        if birth(entry.pid) == entry.born:
-            stopped.append(entry.name)
-            stop_group(entry)
+    living = [entry for entry in reversed(read_record(record)) if birth(entry.pid) == entry.born]
+    for ground in (False, True):
+        layer = [entry for entry in living if entry.ground == ground]
+        for entry in layer:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(entry.pid, entry.stop_signal)
+        for entry in layer:
+            wait_until(partial(_is_over, entry), entry.grace)
+            kill_group(entry.pid)
     record.unlink(missing_ok=True)
-    return stopped
+    return [entry.name for entry in living]
 
 
 def read_record(record: Path) -> list[Started]:
-    """The processes of a record; none when there is no record."""
+    """The processes of a record; none when there is no record, or one that a power cut tore."""
     try:
         return [Started(**entry) for entry in json.loads(record.read_text())]
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, TypeError):
         return []
 
 
-def stop_group(entry: Started) -> None:
-    """Ask the leader of the group to stop, wait its grace, and kill whatever of the group is left."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(entry.pid, entry.stop_signal)
-        wait_until(lambda: birth(entry.pid) != entry.born, entry.grace)
-    kill_group(entry.pid)
+def _is_over(entry: Started) -> bool:
+    return birth(entry.pid) != entry.born
 
 
 def kill_group(pid: int) -> None:
@@ -95,7 +103,7 @@ class Supervisor:
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self._children: list[tuple[Started, subprocess.Popen[bytes]]] = []
+        self._children: list[Child] = []
         self._lock: IO[str] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
         self._handlers: dict[int, object] = {}
@@ -114,9 +122,9 @@ class Supervisor:
     def __exit__(self, *_: object) -> None:
         for number in self._handlers:
             signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C does not stop the stopping
-        while self._children:
-            entry, process = self._children.pop()
-            stop_child(entry, process)
+        for ground in (False, True):
+            stop_children([child for child in self._children if child[0].ground == ground])
+        self._children.clear()
         self._write_record()
         if self._guard and self._guard.stdin:
             self._guard.stdin.close()
@@ -136,6 +144,7 @@ class Supervisor:
         log: bool = True,
         stop_signal: int = signal.SIGTERM,
         grace: float = 20.0,
+        ground: bool = False,
         identity: Identity | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start `command` with exactly `environment`; it prints to logs/NAME.log, or without `log` here."""
@@ -151,7 +160,7 @@ class Supervisor:
                 umask=0o077,
                 **(identity or {}),
             )
-            entry = Started(name, process.pid, birth(process.pid) or "", int(stop_signal), grace)
+            entry = Started(name, process.pid, birth(process.pid) or "", int(stop_signal), grace, ground)
             self._children.append((entry, process))
             self._write_record()
         return process
@@ -167,12 +176,10 @@ class Supervisor:
 
     def stop(self, name: str) -> None:
         """Stop the child of that name."""
-        for position, (entry, process) in enumerate(self._children):
-            if entry.name == name:
-                stop_child(entry, process)
-                del self._children[position]
-                self._write_record()
-                return
+        named = [child for child in self._children if child[0].name == name]
+        stop_children(named)
+        self._children = [child for child in self._children if child not in named]
+        self._write_record()
 
     def tail(self, name: str, lines: int = 15) -> str:
         """The end of the log of a process."""
@@ -267,7 +274,7 @@ def _locked(file: IO[str]) -> bool:
 def _holder(file: IO[str]) -> tuple[int, str]:
     file.seek(0)
     lines = [*file.read().splitlines(), "", ""]
-    return int(lines[0] or 0), lines[1]
+    return int(lines[0]) if lines[0].isdigit() else 0, lines[1]
 
 
 def _lives(holder: tuple[int, str]) -> bool:
@@ -281,10 +288,12 @@ def has_ended(process: subprocess.Popen[bytes]) -> bool:
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
-def stop_child(entry: Started, process: subprocess.Popen[bytes]) -> None:
-    """Stop a child and its group, then reap it."""
-    if process.returncode is None:
+def stop_children(children: Sequence[Child]) -> None:
+    """Ask all of them at once to stop, give each its grace, kill what is left of their groups, and reap."""
+    living = [(entry, process) for entry, process in children if process.returncode is None]
+    for entry, process in living:
         os.kill(process.pid, entry.stop_signal)
-        wait_until(lambda: has_ended(process), entry.grace)
+    for entry, process in reversed(living):
+        wait_until(partial(has_ended, process), entry.grace)
         kill_group(process.pid)
         process.wait()

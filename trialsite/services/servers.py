@@ -48,6 +48,7 @@ def _start(supervisor: Supervisor, server: Postgres | Valkey) -> None:
         cwd=Path("/"),
         stop_signal=server.stop_signal,
         grace=server.grace,
+        ground=True,
         identity=server_identity(),
     )
     up = wait_until(lambda: has_ended(process) or server.is_up(), LONGEST_START)
