@@ -168,6 +168,7 @@ else:
     SESSION_COOKIE_NAME = "trialsite"
     CSRF_COOKIE_NAME = "trialsite_csrf"
 
+AXES_VERBOSE = False
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
