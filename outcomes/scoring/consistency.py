@@ -1,0 +1,199 @@
+"""What has to agree within an instrument file: names, counts of items, ranges that answers can reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from outcomes.scoring.items import Item, spelled_out
+from outcomes.scoring.score_rules import (
+    Cutoff,
+    Decided,
+    HighestYes,
+    Listing,
+    Lookup,
+    Profile,
+    ScoreRule,
+    Total,
+    Value,
+    ValueSet,
+    ValueSetTable,
+    answers_needed,
+)
+from studies.protocol.yaml_document import Mistake
+
+Extremes = tuple[float, float] | None  # None: not a number
+
+
+def references_of(score: ScoreRule) -> list[str]:
+    """The items and scores that a score is made of, in order, runs written out."""
+    return list(spelled_out([score.of] if isinstance(score.of, str) else score.of))
+
+
+def mistakes_in_scores(sections: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Unknown names, rules that do not fit, and ranges that are not those the answers can reach."""
+    if "items" not in sections or "scores" not in sections:
+        return
+    items: Mapping[str, Item] = sections["items"]
+    yield from _mistakes_in_items(items)
+    known: dict[str, Extremes] = {}
+    for name, score in sections["scores"].items():
+        place = ("scores", name)
+        wrong = list(_wrong_references(score, items, known, place)) or list(
+            _wrong_rule(score, sections, place)
+        )
+        if wrong:
+            yield from wrong
+            known[name] = score.range
+            continue
+        reach = _reach(score, sections, {n: item.extremes() for n, item in items.items()}, known)
+        yield from _wrong_range(score, reach, place)
+        known[name] = reach
+
+
+def _mistakes_in_items(items: Mapping[str, Item]) -> Iterator[Mistake]:
+    for name, item in items.items():
+        if item.alternative_to is not None and item.alternative_to not in items:
+            yield _unknown(("items", name, "alternative_to"), item.alternative_to, items)
+        for other in item.asked_when.any_of if item.asked_when else ():
+            if other not in items:
+                yield _unknown(("items", name, "asked_when"), other, items)
+
+
+def _wrong_references(
+    score: ScoreRule, items: Mapping[str, Item], known: Mapping[str, Any], place: tuple[str, ...]
+) -> Iterator[Mistake]:
+    named = references_of(score)
+    for reference in named:
+        if reference not in items and reference not in known:
+            yield _unknown((*place, "of"), reference, [*items, *known])
+    for reference in {each for each in named if named.count(each) > 1}:
+        yield Mistake((*place, "of"), f"'{reference}' is named twice.")
+    if score.only_when and score.only_when.score not in known:
+        yield _unknown((*place, "only_when", "score"), score.only_when.score, known)
+
+
+def _wrong_rule(score: ScoreRule, sections: Mapping[str, Any], place: tuple[str, ...]) -> Iterator[Mistake]:
+    if isinstance(score, Total):
+        try:
+            answers_needed(score.missing, len(references_of(score)))
+        except ValueError as error:
+            yield Mistake((*place, "missing"), str(error))
+    for field, section in (("table", "tables"), ("value_set", "value_sets")):
+        wanted = getattr(score, field, None)
+        if wanted is not None and wanted not in sections.get(section, {}):
+            yield _unknown((*place, field), wanted, sections.get(section, {}))
+    if score.bands and isinstance(score, Profile | Listing | Cutoff | Decided):
+        yield Mistake((*place, "bands"), "Bands belong to a score that is a number.")
+
+
+def _wrong_range(score: ScoreRule, reach: Extremes, place: tuple[str, ...]) -> Iterator[Mistake]:
+    if reach is None:
+        if score.range is not None:
+            yield Mistake((*place, "range"), "A range belongs to a score that is a number.")
+        return
+    said = f"{reach[0]:g} to {reach[1]:g}"
+    if score.range is None:
+        if score.reported:
+            yield Mistake(place, f"'range' is missing; the answers can reach {said}.")
+    elif not all(math.isclose(a, b, abs_tol=1e-9) for a, b in zip(score.range, reach, strict=True)):
+        yield Mistake(
+            (*place, "range"), f"The answers can reach {said}, not {score.range[0]:g} to {score.range[1]:g}."
+        )
+    if score.bands and next(iter(score.bands.words.values())) != reach[0]:
+        yield Mistake((*place, "bands"), f"The first band must start at {reach[0]:g}, the lowest value.")
+
+
+def _reach(
+    score: ScoreRule,
+    sections: Mapping[str, Any],
+    items: Mapping[str, Extremes],
+    known: Mapping[str, Extremes],
+) -> Extremes:
+    """The least and the most a score can be."""
+    of = [items.get(name, known.get(name)) for name in references_of(score)]
+    parts = [part for part in of if part is not None]
+    match score:
+        case Cutoff() | Decided() | Profile() | Listing():
+            return None
+        case HighestYes():
+            reach = (0.0, float(len(of)))
+        case Lookup():
+            reach = _extremes(sections["tables"][score.table].values)
+        case ValueSet():
+            reach = _reach_of_value_set(sections["value_sets"][score.value_set])
+        case Value():
+            if not parts:
+                return None
+            reach = parts[0]
+        case Total():
+            reach = _reach_of_total(score, parts)
+    if score.only_when:
+        reach = _extremes([*reach, score.only_when.otherwise])
+    return reach
+
+
+def _reach_of_total(score: Total, parts: list[tuple[float, float]]) -> tuple[float, float]:
+    low, high = [part[0] for part in parts], [part[1] for part in parts]
+    if score.rule == "sum":
+        return sum(low), sum(high)
+    if score.rule == "mean":
+        return sum(low) / len(low), sum(high) / len(high)
+    return max(low), max(high)
+
+
+def _reach_of_value_set(table: ValueSetTable) -> tuple[float, float]:
+    worst = table.start - table.intercept_if_any_gt1 - max(table.n45_terms, default=0.0)
+    return worst - sum(max(steps) for steps in table.decrements.values()), table.start
+
+
+def _extremes(values: Iterable[float]) -> tuple[float, float]:
+    ordered = sorted(values)
+    return ordered[0], ordered[-1]
+
+
+def mistakes_in_alerts(sections: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Alerts on items that are not there."""
+    if "items" not in sections:
+        return
+    for index, alert in enumerate(sections.get("alerts", ())):
+        for field in ("any_at_least", "all_at_most", "any_missing"):
+            for name in getattr(alert, field):
+                if name not in sections["items"]:
+                    yield _unknown(("alerts", index, field), name, sections["items"])
+
+
+def mistakes_in_examples(sections: Mapping[str, Any]) -> Iterator[Mistake]:
+    """Examples that name items or scores which are not there, or answers that may not be given."""
+    if "items" not in sections or "scores" not in sections:
+        return
+    scores = score_names(sections["scores"])
+    for index, example in enumerate(sections.get("examples", ())):
+        for name, value in example.items.items():
+            place = ("examples", index, "items", name)
+            if name not in sections["items"]:
+                yield _unknown(place, name, sections["items"])
+            elif value is not None and (problem := sections["items"][name].problem(value)):
+                yield Mistake(place, problem)
+        for name in example.scores:
+            if name not in scores:
+                yield _unknown(("examples", index, "scores", name), name, scores)
+    for index, difference in enumerate(sections.get("important_differences", ())):
+        if difference.score not in scores:
+            yield _unknown(("important_differences", index, "score"), difference.score, scores)
+
+
+def score_names(scores: Mapping[str, ScoreRule]) -> list[str]:
+    """The names of all scores that are stored, each followed by that of its band."""
+    names: list[str] = []
+    for name, score in scores.items():
+        if score.reported:
+            names.append(name)
+        if score.bands:
+            names.append(score.bands.store_as)
+    return names
+
+
+def _unknown(place: tuple[str | int, ...], name: str, there: Iterable[str]) -> Mistake:
+    return Mistake(place, f"'{name}' is not known here; there is {', '.join(there) or 'nothing'}.")
