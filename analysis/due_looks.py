@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import orjson
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils import timezone
 
-from analysis.looks import order_look
+from analysis.looks import order_look, planned_looks
 from analysis.models import Look, Plan
 from studies.acting import Program
 from studies.models import Study
@@ -25,16 +25,19 @@ SCHEDULE = Program("schedule")
 
 
 def order_due_looks() -> list[Look]:
-    """Order the next planned look of every study in which it is due. Safe to repeat."""
+    """Order the next interim look of every study in which it is due. Safe to repeat.
+
+    Nothing is ordered while an earlier look is not reported on both sides, and never the final one: that
+    is ordered by people, when the data are clean.
+    """
     studies = Study.objects.filter(origin=Study.Origin.CONDUCTED, plans__isnull=False).distinct()
     return [look for study in studies.order_by("pk") if (look := _order_if_due(study))]
 
 
-def next_planned_look(plan: Plan) -> Mapping[str, Any] | None:
-    """The first look of a group-sequential plan that has not been taken; None after the last."""
+def next_interim_look(plan: Plan) -> Mapping[str, Any] | None:
+    """The first interim look of the plan that has not been taken; None after the last, or without any."""
     last = plan.study.looks.filter(planned=True).aggregate(last=Max("number"))["last"] or 0
-    looks: Mapping[str, Any] | None = orjson.loads(plan.source)["looks"]
-    return next((look for look in (looks or {"planned": ()})["planned"] if look["number"] > last), None)
+    return next((look for look in planned_looks(plan)[:-1] if look["number"] > last), None)
 
 
 def is_due(look: Mapping[str, Any], *, information: int, today: date) -> bool:
@@ -71,9 +74,12 @@ def live_information(plan: Plan) -> int:
 
 def _order_if_due(study: Study) -> Look | None:
     plan = study.plans.latest("pk")
-    look = next_planned_look(plan)
+    look = next_interim_look(plan)
+    reported = Q(status=Look.Status.REPORTED, closed_status=Look.Status.REPORTED)
+    if look is None or study.looks.exclude(reported).exists():
+        return None
     today = timezone.localdate(timezone=ZoneInfo(study.time_zone))
-    if look is None or not is_due(look, information=live_information(plan), today=today):
+    if not is_due(look, information=live_information(plan), today=today):
         return None
     return order_look(SCHEDULE, study=study, number=look["number"])
 

@@ -23,7 +23,7 @@ class Periodic:
 SCHEDULES = (
     Periodic("Forgotten jobs of the blinded side", SWEEP, "blinded", 10),
     Periodic("Forgotten jobs of the unblinded side", SWEEP, "unblinded", 10),
-    Periodic("Looks that are due", DUE_LOOKS, "blinded", 300),
+    Periodic("Looks that are due", DUE_LOOKS, "blinded", 3600),
 )
 
 

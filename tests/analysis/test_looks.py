@@ -405,12 +405,27 @@ def test_information_counts_diary_weeks_from_the_day_of_the_infusion_at_the_site
 def test_the_schedule_orders_the_next_look_once_and_under_its_own_name(
     trial: SmallTrial, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ):
-    information = 10_000
-    monkeypatch.setattr(due_looks, "live_information", lambda _: information)
+    monkeypatch.setattr(due_looks, "live_information", lambda _: 10_000)
     assert [look.number for look in due_looks.order_due_looks()] == [1]
     assert Look.objects.get().ordered_by == "schedule"
-    monkeypatch.setattr(due_looks, "is_due", lambda look, **_: look["number"] == 1)
     assert due_looks.order_due_looks() == []
+
+
+def test_the_schedule_waits_for_both_reports_of_a_look_and_leaves_the_final_one_to_people(
+    trial: SmallTrial, plan: Plan, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(due_looks, "live_information", lambda _: 10_000)
+    due_looks.order_due_looks()
+
+    def reported(**columns: str) -> list[int]:
+        with acting(CLERK, "test"), transaction.atomic():
+            Look.objects.update(**columns)
+        return [look.number for look in due_looks.order_due_looks()]
+
+    assert reported(status="reported") == []
+    assert reported(closed_status="reported") == [2]
+    # The plan has three looks; the third is the final one.
+    assert reported(status="reported", closed_status="reported") == []
 
 
 def test_an_imported_study_has_no_schedule(trial: SmallTrial, plan: Plan, monkeypatch: pytest.MonkeyPatch):
