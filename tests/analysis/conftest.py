@@ -46,7 +46,7 @@ class Calculations:
     """Stands in for statistics: quick, and remembers what it was given. `raises` makes the next one fail."""
 
     raises: Exception | None = None
-    earlier: list[list[Mapping[str, Any]]] = field(default_factory=list)
+    earlier: list[list[dict[str, Any]]] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     on_closed: Callable[[], None] | None = None
 

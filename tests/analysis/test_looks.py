@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 import orjson
@@ -346,7 +346,7 @@ def test_a_look_is_due_when_its_information_has_come_in_or_its_date_is_past():
     assert not due_looks.is_due(look, information=0, today=after)
 
 
-def plan_judged_by(trial: SmallTrial, value: dict[str, str], at: dict[str, object]) -> Plan:
+def plan_judged_by(trial: SmallTrial, value: Mapping[str, str], at: Mapping[str, object]) -> Plan:
     """An unsaved plan whose information unit is one value at one time."""
     timepoint = {"code": "W4", "visit": None, "days": None, "at_least": 1, **at}
     endpoint = {"id": "pain", "item": None, "score": None, "at": "W4", "timepoints": [timepoint], **value}
