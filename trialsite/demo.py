@@ -13,11 +13,13 @@ import argparse
 import contextlib
 import json
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NoReturn
 
 from trialsite.progress import step
 from trialsite.services.failure import ServicesError
@@ -30,7 +32,14 @@ from trialsite.services.processes import (
     holder_of,
 )
 from trialsite.services.servers import remove_site, start_servers, throw_away_var
-from trialsite.services.site import PortTakenError, environment, inherited, refuse_taken_ports, start_site
+from trialsite.services.site import (
+    PortTakenError,
+    environment,
+    inherited,
+    keep_running,
+    refuse_taken_ports,
+    start_site,
+)
 from trialsite.services.waiting import wait_until
 
 STUDY = "KALM"
@@ -41,12 +50,17 @@ MANAGE = (sys.executable, "manage.py")
 
 @dataclass(frozen=True)
 class Step:
-    """One command of the demo: what the visitor reads, what runs, as whom, and whether every demo runs it."""
+    """One command of the demo: what the visitor reads, what runs, as whom, and how often.
+
+    `every_time`: a second demo runs it again. `in_one_go`: interrupted half-way it cannot go on, so that the
+    next demo starts over.
+    """
 
     label: str
     command: tuple[str, ...]
     role: str
     every_time: bool = False
+    in_one_go: bool = False
 
     @property
     def words(self) -> str:
@@ -61,7 +75,10 @@ BEFORE_THE_SITE = (
     Step("making the randomisation list", ("make_list", STUDY, "--seed", SEED), "unblinded"),
     Step("making one account per role", ("demo_accounts",), "app"),
     Step(
-        "simulating the trial", ("simulate_trial", PROTOCOL, "--participants", "200", "--seed", SEED), "app"
+        "simulating the trial",
+        ("simulate_trial", PROTOCOL, "--participants", "200", "--seed", SEED),
+        "app",
+        in_one_go=True,
     ),
     Step("freezing the analysis plan", ("freeze_plan", STUDY), "app"),
     Step("registering the plan at the closed side", ("register_plan", STUDY), "unblinded"),
@@ -82,18 +99,23 @@ class DemoRecord:
 
     def done(self) -> list[str]:
         """The commands that need not run again, as one would type them."""
-        with contextlib.suppress(FileNotFoundError):
-            return list(json.loads(self.path.read_text())["done"])
-        return []
+        return list(self._read().get("done", []))
+
+    def was_interrupted(self) -> bool:
+        """Whether a step that must be done in one go was begun and not finished."""
+        return "begun" in self._read()
+
+    def begin(self, due: Step) -> None:
+        """Remember that a step is being done."""
+        self._write({"done": self.done(), "begun": due.words})
 
     def add(self, done: Step) -> None:
         """Remember a step as done."""
-        draft = self.path.with_suffix(".new")
-        with draft.open("w") as file:
-            json.dump({"done": [*self.done(), done.words]}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self.path)
+        self._write({"done": [*self.done(), done.words]})
+
+    def forget(self) -> None:
+        """Remember nothing but that this is a demo."""
+        self._write({"done": []})
 
     def claim(self) -> None:
         """Make the record; refuse data that somebody keeps without one."""
@@ -104,7 +126,21 @@ class DemoRecord:
                 f"{self.path.parent} already holds a database that is not a demo's. Set TRIALSITE_VAR to "
                 "another folder for the demo."
             )
-        self.path.write_text('{"done": []}')
+        self.forget()
+
+    def _read(self) -> dict[str, Any]:
+        with contextlib.suppress(FileNotFoundError):
+            found: dict[str, Any] = json.loads(self.path.read_text())
+            return found
+        return {}
+
+    def _write(self, contents: dict[str, Any]) -> None:
+        draft = self.path.with_suffix(".new")
+        with draft.open("w") as file:
+            json.dump(contents, file)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self.path)
 
 
 def run_steps(supervisor: Supervisor, steps: Sequence[Step], record: DemoRecord) -> None:
@@ -115,6 +151,8 @@ def run_steps(supervisor: Supervisor, steps: Sequence[Step], record: DemoRecord)
     done = record.done()
     for due in steps:
         if due.every_time or due.words not in done:
+            if due.in_one_go:
+                record.begin(due)
             _run_step(supervisor, due)
             if not due.every_time:
                 record.add(due)
@@ -139,6 +177,10 @@ def running_demo(layout: Layout, port: int) -> Iterator[Supervisor]:
     record = DemoRecord(layout.var / "demo.json")
     record.claim()
     with Supervisor(layout) as supervisor:
+        if record.was_interrupted():
+            with step("starting over: the last demo was interrupted half-way"):
+                remove_data(layout)
+                record.forget()
         with step("starting PostgreSQL and Valkey"):
             start_servers(supervisor)
         run_steps(supervisor, BEFORE_THE_SITE, record)
@@ -146,6 +188,12 @@ def running_demo(layout: Layout, port: int) -> Iterator[Supervisor]:
             start_site(supervisor, port)
         run_steps(supervisor, WITH_THE_SITE, record)
         yield supervisor
+
+
+def remove_data(layout: Layout) -> None:
+    """Remove what a half-made demo left, but for passwords, keys and logs. The servers are down."""
+    for folder in (layout.postgres_data, layout.valkey_data, layout.var / "cuts", layout.var / "closed"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def welcome(supervisor: Supervisor, port: int) -> str:
@@ -171,12 +219,11 @@ data, `make reset-demo` starts over.
 """
 
 
-def run(port: int, say: Callable[[str], object]) -> int:
-    """Run the demo until somebody stops it; 1 when a process of it ends by itself."""
+def run(port: int, say: Callable[[str], object]) -> NoReturn:
+    """Run the demo until somebody stops it. Raises ProcessDiedError when it cannot be kept running."""
     with running_demo(Layout.of_environment(), port) as supervisor:
         say(welcome(supervisor, port))
-        died = supervisor.wait_for_death()
-        raise ProcessDiedError(f"{died} ended by itself:\n{supervisor.tail(died)}")
+        keep_running(supervisor, port, say)
 
 
 def run_throw_away(command: Sequence[str]) -> int:
@@ -234,7 +281,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return reset(say)
         if chosen.throw_away:
             return run_throw_away([word for word in chosen.throw_away if word != "--"])
-        return run(chosen.port, say)
+        run(chosen.port, say)
     except ServicesError as failure:
         sys.stderr.write(f"\n{failure}\n")
         return 1

@@ -15,6 +15,7 @@ import pytest
 
 from trialsite import demo
 from trialsite.demo import DemoError, DemoRecord, Step, run_steps
+from trialsite.services import site
 from trialsite.services.identity import birth
 from trialsite.services.layout import CHECKOUT, Layout
 from trialsite.services.processes import ProcessDiedError, Supervisor, read_record
@@ -22,6 +23,7 @@ from trialsite.services.servers import remove_site
 from trialsite.services.site import (
     OWN_TO_A_PROCESS,
     PortTakenError,
+    SiteProcess,
     environment,
     refuse_taken_ports,
     site_processes,
@@ -76,6 +78,19 @@ def test_after_a_failed_step_the_next_demo_goes_on_with_that_step(layout: Layout
         with pytest.raises(ProcessDiedError):
             run_steps(supervisor, [once(note(layout, "a")), fail], record)
     assert notes(layout) == "aff"
+
+
+def test_a_demo_interrupted_in_what_must_be_done_in_one_go_is_started_over(layout: Layout) -> None:
+    record = DemoRecord(layout.var / "demo.json")
+    record.claim()
+    half = Step("half", ("-c", "raise SystemExit(1)"), "app", in_one_go=True)
+    with Supervisor(layout) as supervisor, pytest.raises(ProcessDiedError):
+        run_steps(supervisor, [once(note(layout, "a")), half], record)
+    assert record.was_interrupted()
+    whole = Step("whole", ("-c", note(layout, "w")), "app", in_one_go=True)
+    with Supervisor(layout) as supervisor:
+        run_steps(supervisor, [whole], record)
+    assert not record.was_interrupted()
 
 
 def test_a_step_runs_as_its_role_and_knows_no_other(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,3 +185,24 @@ def test_ctrl_c_in_the_middle_of_a_step_stops_everything(layout: Layout) -> None
     assert runner.returncode == 128 + signal.SIGINT
     assert output.endswith("Stopped.\n")
     assert not any(birth(entry.pid) for entry in entries)
+
+
+def test_a_process_that_ends_by_itself_is_started_again_but_not_for_ever(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief = SiteProcess("worker", [sys.executable, "-S", "-c", "print('began')"], "app", "app")
+    monkeypatch.setattr(site, "site_processes", lambda _: [brief])
+    said: list[str] = []
+    with Supervisor(layout) as supervisor:
+        supervisor.start(brief.name, brief.command, {})
+        with pytest.raises(ProcessDiedError, match="worker ended by itself"):
+            site.keep_running(supervisor, 8000, said.append)
+        assert supervisor.tail("worker").split() == ["began"] * (1 + site.MOST_DEATHS)
+    assert said == ["worker ended by itself; starting it again."] * site.MOST_DEATHS
+
+
+def test_the_end_of_a_server_ends_the_demo(layout: Layout) -> None:
+    with Supervisor(layout) as supervisor:
+        supervisor.start("postgres", [sys.executable, "-S", "-c", "print('no space left')"], {}, ground=True)
+        with pytest.raises(ProcessDiedError, match="no space left"):
+            site.keep_running(supervisor, 8000, lambda _: None)

@@ -6,7 +6,10 @@ import http.client
 import os
 import socket
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
 from trialsite.services.connection import database_url, redis_url
 from trialsite.services.failure import ServicesError
@@ -17,6 +20,7 @@ from trialsite.services.waiting import wait_until
 # Whatever else the caller's environment holds, a child never inherits somebody's address, role or door.
 OWN_TO_A_PROCESS = ("DATABASE_URL", "REDIS_URL", "DB_ROLE", "TRIALSITE_DOOR")
 LONGEST_SITE_START = 120.0  # seconds
+MOST_DEATHS = 3  # of one process within a minute
 WORKER = ["--concurrency=1", "--prefetch-multiplier=1", "--without-gossip", "--without-mingle"]
 CELERY = [sys.executable, "-m", "celery", "--app", "trialsite", "--quiet", "--skip-checks"]
 
@@ -97,15 +101,34 @@ def start_site(supervisor: Supervisor, port: int) -> None:
     Raises ProcessDiedError with the end of its log when one of them ends or a door stays shut.
     """
     for process in site_processes(port):
-        supervisor.start(
-            process.name,
-            process.command,
-            environment(
-                process.role, supervisor.layout, broker_account=process.broker_account, door=process.door
-            ),
-        )
+        _start(supervisor, process)
     for name, number in (("web", port), ("closed", port + 1)):
         _await_door(supervisor, name, number)
+
+
+def _start(supervisor: Supervisor, process: SiteProcess) -> None:
+    own = environment(
+        process.role, supervisor.layout, broker_account=process.broker_account, door=process.door
+    )
+    supervisor.start(process.name, process.command, own)
+
+
+def keep_running(supervisor: Supervisor, port: int, say: Callable[[str], object]) -> NoReturn:
+    """Start again whatever of the site ends by itself.
+
+    Raises ProcessDiedError when a server ended, or the same process too often within a minute.
+    """
+    processes = {process.name: process for process in site_processes(port)}
+    deaths: list[tuple[str, float]] = []
+    while True:
+        name, now = supervisor.wait_for_death(), time.monotonic()
+        deaths = [(other, when) for other, when in deaths if now - when < 60] + [(name, now)]
+        often = sum(other == name for other, _ in deaths)
+        if name not in processes or often > MOST_DEATHS:
+            raise ProcessDiedError(f"{name} ended by itself:\n{supervisor.tail(name)}")
+        say(f"{name} ended by itself; starting it again.")
+        supervisor.stop(name)
+        _start(supervisor, processes[name])
 
 
 def _await_door(supervisor: Supervisor, name: str, port: int) -> None:
