@@ -85,14 +85,21 @@ def _drawn(points: tuple[Point, ...]) -> str:
     import matplotlib as mpl  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with mpl.rc_context({"svg.hashsalt": "trialsite", "svg.fonttype": "none", "font.size": 10, "font.family": "sans-serif"}):
+    with mpl.rc_context(
+        {"svg.hashsalt": "trialsite", "svg.fonttype": "none", "font.size": 10, "font.family": "sans-serif"}
+    ):
         labels = list(dict.fromkeys((p.dimension, p.label) for p in points))
         figure = Figure(figsize=(6.4, 1.35 * len(labels) + 0.5), layout="constrained")
         panels = figure.subplots(len(labels), 1, sharex=True, squeeze=False)[:, 0]
         for panel, (dimension, label) in zip(panels, labels, strict=True):
             line = [p for p in points if p.label == label]
             panel.plot(
-                [p.day for p in line], [p.value for p in line], color=COLOURS[dimension], marker=MARKERS[dimension], lw=1.6, ms=5
+                [p.day for p in line],
+                [p.value for p in line],
+                color=COLOURS[dimension],
+                marker=MARKERS[dimension],
+                lw=1.6,
+                ms=5,
             )
             panel.axvline(0, color="#888", lw=1, ls=":")
             panel.set_ylabel(label, rotation=0, ha="right", va="center", color=COLOURS[dimension])

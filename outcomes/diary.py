@@ -28,9 +28,7 @@ def note_diary_findings(user: User, *, participant: Participant) -> None:
     for plan in plans:
         value = _summary(_entries(participant, plan, day0), str(plan.diary.statistic if plan.diary else ""))
         if value is not None:
-            noted.append(
-                findings.NewFinding(participant.pk, None, plan.key, value, "diary", participant.pk, plan.key)
-            )
+            noted.append(findings.NewFinding(participant.pk, None, plan.key, value, "diary", participant.pk, plan.key))
     findings.note(noted)
 
 

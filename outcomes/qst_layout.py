@@ -51,6 +51,11 @@ _ROWS = (
 def layout() -> tuple[Row, ...]:
     """All rows of a session for one area, in the order of testing."""
     return tuple(
-        Row(name, label, unit, tuple(Cell(name, d, trial) for d in directions for trial in range(1, trials + 1)))
+        Row(
+            name,
+            label,
+            unit,
+            tuple(Cell(name, d, trial) for d in directions for trial in range(1, trials + 1)),
+        )
         for name, label, unit, directions, trials in _ROWS
     )

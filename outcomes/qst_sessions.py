@@ -102,9 +102,7 @@ def correct_session(user: User, *, session: QSTSession, trials: Sequence[TrialEn
         if key in saved:
             for name in ("value", "missing_reason", "cutoff"):
                 setattr(saved[key], name, getattr(trial, name))
-    QSTTrial.objects.bulk_update(
-        [saved[key] for key in given if key in saved], ["value", "missing_reason", "cutoff"]
-    )
+    QSTTrial.objects.bulk_update([saved[key] for key in given if key in saved], ["value", "missing_reason", "cutoff"])
     QSTValue.objects.bulk_create(
         [QSTValue(session=session, participant=session.participant, **value) for value in values_of(entry)],
         update_conflicts=True,

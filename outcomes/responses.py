@@ -18,12 +18,12 @@ from django.utils import timezone
 from outcomes import instrument_versions
 from outcomes.models import InstrumentVersion, Response, ResponseItem, Score
 from outcomes.scoring import Instrument, Scores, load_instrument, score
-from studies import alerts, findings
+from studies import alerts, findings, infusions
 from studies.acting import verb
 from studies.consents import require_collection
 from studies.errors import AlreadyDone, InvalidEntries, InvalidEntry
-from studies.models import Participant, User, Visit
-from studies.permissions import may_enter_response, require
+from studies.models import Infusion, Participant, User, Visit
+from studies.permissions import may_enter_response, may_run_infusion, require
 
 MISSING_REASONS = ("not_answered", "refused", "not_applicable", "unreadable", "not_done")
 Status = Response.Status
@@ -85,9 +85,9 @@ def _save(user: User, entries: Sequence[ResponseEntry]) -> list[int]:
         keys = _insert(rows)
     except _AlreadySaved as error:
         raise AlreadyDone("This form has already been saved. Open it to correct it.") from error
-    for scored in ([row, key] for row, key in zip(rows, keys, strict=True)):
-        scored[0]["id"] = scored[1]
-    _tell(entries, rows)
+    for row, key in zip(rows, keys, strict=True):
+        row["id"] = key
+    _tell(user, entries, rows)
     return keys
 
 
@@ -211,7 +211,7 @@ def insert_imported(rows: Sequence[Mapping[str, Any]]) -> list[int]:
         raise AlreadyDone("One of these responses has already been imported.") from error
 
 
-def _tell(entries: Sequence[ResponseEntry], rows: Sequence[Mapping[str, Any]]) -> None:
+def _tell(user: User, entries: Sequence[ResponseEntry], rows: Sequence[Mapping[str, Any]]) -> None:
     """Hand findings up to conduct and raise the alerts that the answers call for."""
     new_findings: list[findings.NewFinding] = []
     new_alerts: list[alerts.NewAlert] = []
@@ -219,24 +219,31 @@ def _tell(entries: Sequence[ResponseEntry], rows: Sequence[Mapping[str, Any]]) -
         if row["scored"] is None:
             continue
         new_findings += _findings(entry, row)
-        new_alerts += [
-            alerts.NewAlert(entry.participant.pk, code, "response", row["id"]) for code in row["scored"].alerts
-        ]
+        new_alerts += [alerts.NewAlert(entry.participant, code, "response", row["id"]) for code in row["scored"].alerts]
     if new_findings:
         findings.note(new_findings)
     if new_alerts:
         alerts.raise_alerts(new_alerts, at=timezone.now())
+    _look_at_the_rules(user, entries)
+
+
+def _look_at_the_rules(user: User, entries: Sequence[ResponseEntry]) -> None:
+    """A side-effect score of the infusion day may fire a safety rule."""
+    on_the_clock = {entry.participant.pk for entry in entries if entry.minute is not None}
+    for infusion in Infusion.objects.filter(participant__in=on_the_clock).select_related(
+        "participant__site", "participant__protocol_version", "visit"
+    ):
+        if may_run_infusion(user, infusion.participant.site):
+            infusions.check_rules(user, infusion=infusion)
 
 
 def _findings(entry: ResponseEntry, row: Mapping[str, Any]) -> Iterable[findings.NewFinding]:
     """The findings that the participant's protocol asks of this instrument, but for summaries of diary days."""
     items = {item["item"]: item["value"] for item in row["items"] if item["value"] is not None}
     for wanted in entry.participant.protocol_version.definition.findings_of_instrument(entry.instrument):
-        if wanted.diary:
+        if wanted.diary or (wanted.visits and (entry.visit is None or entry.visit.code not in wanted.visits)):
             continue
-        if wanted.highest_item:
-            value, source = max(items.values(), default=None), "highest_item"
-        elif wanted.item:
+        if wanted.item:
             value, source = items.get(wanted.item), wanted.item
         else:
             value, source = row["scored"].values.get(wanted.score), wanted.score
@@ -249,6 +256,7 @@ def _findings(entry: ResponseEntry, row: Mapping[str, Any]) -> Iterable[findings
                 "response",
                 row["id"],
                 str(source),
+                entry.minute,
             )
 
 
@@ -293,7 +301,7 @@ def correct_response(
         response.status, response.not_done_reason = row["status"], ""
         response.save(update_fields=["status", "not_done_reason"])
     replace_scores(response, row["scores"])
-    _tell([entry], [row])
+    _tell(user, [entry], [row])
     return response
 
 

@@ -10,16 +10,16 @@ from django.utils import timezone
 
 from studies.acting import verb
 from studies.errors import AlreadyDone, InvalidEntry
-from studies.models import SafetyAlert, User
+from studies.models import Participant, SafetyAlert, User
 from studies.permissions import may_acknowledge_alert, require
 
-# How soon a physician must have seen it. A suicidality alert: 24 h; the missing item: the same day.
+# Where the protocol names no time of its own.
 DUE_WITHIN = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
 class NewAlert:
-    participant_id: int
+    participant: Participant
     code: str
     source_kind: str
     source_record: int
@@ -30,17 +30,23 @@ def raise_alerts(alerts: Iterable[NewAlert], *, at: datetime) -> None:
     SafetyAlert.objects.bulk_create(
         [
             SafetyAlert(
-                participant_id=a.participant_id,
+                participant=a.participant,
                 code=a.code,
                 source_kind=a.source_kind,
                 source_record=a.source_record,
                 raised_at=at,
-                due_at=at + DUE_WITHIN,
+                due_at=at + _due_within(a),
             )
             for a in alerts
         ],
         ignore_conflicts=True,
     )
+
+
+def _due_within(alert: NewAlert) -> timedelta:
+    plans = alert.participant.protocol_version.definition.alerts
+    hours = next((plan.acknowledge_within_hours for plan in plans if plan.code == alert.code), None)
+    return timedelta(hours=hours) if hours else DUE_WITHIN
 
 
 @verb(because="alert acknowledged")

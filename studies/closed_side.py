@@ -54,9 +54,7 @@ def make_list(actor: Actor, *, study: Study, protocol: ProtocolVersion, seed: in
 def import_arms(actor: Actor, *, study: Study, arms: Mapping[int, str], numbers: Mapping[int, str]) -> int:
     """Store the arms of an imported trial: participant key -> arm, participant key -> number. Safe to repeat."""
     rows = [{"participant": key, "arm": arm, "number": numbers[key]} for key, arm in sorted(arms.items())]
-    return _call(
-        actor, "arms imported", "SELECT concealed.import_arms(%s, %s)", [study.pk, json.dumps(rows)]
-    )
+    return _call(actor, "arms imported", "SELECT concealed.import_arms(%s, %s)", [study.pk, json.dumps(rows)])
 
 
 def read_arms(actor: Actor, *, study: Study, purpose: str) -> dict[int, str]:

@@ -35,9 +35,7 @@ def sign_consent(user: User, *, participant: Participant, version: str, signed_a
         raise InvalidEntry("The time of signature lies in the future.", field="signed_at")
     if participant.consents.filter(version=version, withdrawn_at__isnull=True).exists():
         raise AlreadyDone(f"{participant} has already signed version {version}.")
-    consent = Consent.objects.create(
-        participant=participant, version=version, signed_at=signed_at, obtained_by=user
-    )
+    consent = Consent.objects.create(participant=participant, version=version, signed_at=signed_at, obtained_by=user)
     if participant.age_years is None and participant.birth:
         participant.age_years = age_on(day, participant.birth)
         participant.save(update_fields=["age_years"])
@@ -45,9 +43,7 @@ def sign_consent(user: User, *, participant: Participant, version: str, signed_a
 
 
 @verb(because="consent withdrawn")
-def withdraw_consent(
-    user: User, *, consent: Consent, scope: str, withdrawn_at: datetime, reason: str
-) -> Consent:
+def withdraw_consent(user: User, *, consent: Consent, scope: str, withdrawn_at: datetime, reason: str) -> Consent:
     """End a consent. What was collected stays; with scope `collection` nothing new may be collected.
 
     Raises NotAllowed, AlreadyDone, InvalidEntry.

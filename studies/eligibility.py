@@ -68,7 +68,11 @@ def _checked_answers(
             problems.append(InvalidEntry(f"The protocol asks no question for {criterion}.", field=criterion))
         elif answer not in Result.values:
             problems.append(InvalidEntry(f"Answer {criterion} with met, not met or not yet known.", field=criterion))
-        elif criterion in saved and saved[criterion].answer not in (None, _TRUTH_OF[Result(answer)]) and not reason.strip():
+        elif (
+            criterion in saved
+            and saved[criterion].answer not in (None, _TRUTH_OF[Result(answer)])
+            and not reason.strip()
+        ):
             problems.append(InvalidEntry(f"{criterion} was answered before: give a reason.", field="reason"))
     if problems:
         raise InvalidEntries(problems)

@@ -60,12 +60,10 @@ def planned_visits(definition: ProtocolDefinition) -> list[VisitPlan]:
 
 
 @verb(because="contact details entered")
-def save_contact(user: User, *, participant: Participant, contact: identity.Contact, reason: str = "") -> None:  # noqa: ARG001 - the reason goes to the audit trail
+def save_contact(user: User, *, participant: Participant, contact: identity.Contact, reason: str = "") -> None:
     """Enter or replace how to reach a participant. Raises NotAllowed for anyone but the site's own staff."""
     require(may_see_identity(user, participant.site), "see how to reach this participant")
-    ContactDetails.objects.update_or_create(
-        participant=participant, defaults={"ciphertext": identity.encrypt(contact)}
-    )
+    ContactDetails.objects.update_or_create(participant=participant, defaults={"ciphertext": identity.encrypt(contact)})
 
 
 def read_contact(user: User, *, participant: Participant) -> identity.Contact:

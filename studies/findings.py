@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from dataclasses import fields as dataclass_fields
 
 from studies.acting import verb
 from studies.consents import require_collection
@@ -31,6 +30,7 @@ class NewFinding:
     source_kind: str
     source_record: int
     source_field: str
+    minute: int | None = None
 
 
 def note(findings: Iterable[NewFinding]) -> None:
@@ -40,6 +40,7 @@ def note(findings: Iterable[NewFinding]) -> None:
             Finding(
                 participant_id=f.participant_id,
                 visit_id=f.visit_id,
+                minute=f.minute,
                 key=f.key,
                 number=None if isinstance(f.value, str) else float(f.value),
                 text=f.value if isinstance(f.value, str) else None,
@@ -57,7 +58,12 @@ def note(findings: Iterable[NewFinding]) -> None:
 
 @verb(because="findings entered")
 def enter_findings(
-    user: User, *, participant: Participant, form: str, values: Mapping[str, float | bool | str], reason: str = ""
+    user: User,
+    *,
+    participant: Participant,
+    form: str,
+    values: Mapping[str, float | bool | str],
+    reason: str = "",
 ) -> None:
     """Enter facts on one of the site's forms (medical_history, laboratory ...), {finding: value}; all or none.
 
@@ -92,7 +98,11 @@ def _problem(plan: FindingPlan | None, key: str, value: float | bool | str, form
         return f"The form {form} does not ask for {key}."
     if plan.type == "text":
         allowed = plan.choices
-        return f"{plan.label} is {value!r}; choose one of {', '.join(allowed)}." if allowed and value not in allowed else None
+        return (
+            f"{plan.label} is {value!r}; choose one of {', '.join(allowed)}."
+            if allowed and value not in allowed
+            else None
+        )
     if isinstance(value, str):
         return f"{plan.label} is {value!r}; a {'number' if plan.type == 'number' else 'yes or no'} is expected."
     if plan.range and not plan.range[0] <= value <= plan.range[1]:
@@ -117,11 +127,7 @@ _RECORDS = ("participant", "consent")
 
 def _pain(values: Mapping[str, Value]) -> dict[str, Value]:
     """The class of pain that follows from the bedside findings; it is never typed."""
-    found = {
-        field.name: None if values.get(field.name) is None else bool(values[field.name])
-        for field in dataclass_fields(PainFindings)
-    }
-    classified = classify(PainFindings(**found))
+    classified = classify(PainFindings.of(values))
     return {
         "pain_class": classified.pain_class,
         "neuropathic_grade": classified.neuropathic_grade,

@@ -81,7 +81,9 @@ def _reveals(event: AuditEvent, responses: frozenset[int]) -> bool:
 def _changes(event: AuditEvent, *, hidden: bool) -> Iterable[Change]:
     old, new = event.old or {}, event.new or {}
     for name in [*new, *(n for n in old if n not in new)]:
-        if name in ("id", "participant_id", "study_id") or (event.operation == "insert" and new[name] in (None, "", [])):
+        if name in ("id", "participant_id", "study_id") or (
+            event.operation == "insert" and new[name] in (None, "", [])
+        ):
             continue
         yield Change(
             at=event.simulated_at or event.at,

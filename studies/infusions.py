@@ -10,9 +10,20 @@ from decimal import Decimal
 from studies.acting import verb
 from studies.consents import require_collection
 from studies.errors import AlreadyDone, InvalidEntries, InvalidEntry
-from studies.models import Allocation, Deviation, Infusion, InfusionSegment, Participant, Reading, SafetyEvent, User, Visit
+from studies.findings import NewFinding, note
+from studies.models import (
+    Allocation,
+    Deviation,
+    Infusion,
+    InfusionSegment,
+    Participant,
+    Reading,
+    SafetyEvent,
+    User,
+    Visit,
+)
 from studies.permissions import may_run_infusion, require
-from studies.protocol import infusion_arithmetic, safety_rules
+from studies.protocol import infusion_arithmetic, plausibility, safety_rules
 from studies.protocol.infusion import InfusionPlan
 from studies.protocol.infusion_arithmetic import Segment
 from studies.visits import set_windows, site_day, start_visit
@@ -56,7 +67,8 @@ def start_infusion(
         raise InvalidEntry("The participant has not been randomised: there is no kit.", field="kit_number")
     if allocation.kit_number != kit_number.strip():
         raise InvalidEntry(
-            f"Kit {kit_number} is not the one allocated to {participant} ({allocation.kit_number}).", field="kit_number"
+            f"Kit {kit_number} is not the one allocated to {participant} ({allocation.kit_number}).",
+            field="kit_number",
         )
     if Infusion.objects.filter(participant=participant).exists():
         raise AlreadyDone("The infusion has already been started.")
@@ -78,6 +90,15 @@ def start_infusion(
     )
     set_windows(participant, day0=site_day(participant, started_at), infusion_end=None)
     return infusion
+
+
+def unusual(plan: InfusionPlan, readings: Sequence[ReadingEntry]) -> list[str]:
+    """What is unusual about readings that may be saved: to be looked at again, not refused."""
+    return [
+        message
+        for reading in readings
+        if reading.value is not None and (message := plausibility.query(plan, reading.parameter, reading.value))
+    ]
 
 
 @verb(because="readings entered")
@@ -118,10 +139,8 @@ def _check(plan: InfusionPlan, infusion: Infusion, readings: Sequence[ReadingEnt
     for reading in readings:
         by_minute.setdefault(reading.minute, {})[reading.parameter] = reading.value
     for minute, values in by_minute.items():
-        systolic, diastolic = values.get("sbp"), values.get("dbp")
-        if systolic is not None and diastolic is not None and systolic <= diastolic + plan.sbp_above_dbp_by:
-            text = f"Systolic pressure {systolic:g} must lie more than {plan.sbp_above_dbp_by:g} above diastolic {diastolic:g}."
-            problems.append(InvalidEntry(text, field=f"sbp-{minute}"))
+        if message := plausibility.pressure_refusal(plan, values.get("sbp"), values.get("dbp")):
+            problems.append(InvalidEntry(message, field=f"sbp-{minute}"))
     if problems:
         raise InvalidEntries(problems)
     saved = infusion.readings.filter(minute__in=by_minute).values_list("minute", "parameter")
@@ -140,14 +159,8 @@ def _problem(plan: InfusionPlan, reading: ReadingEntry) -> str | None:
         return f"{parameter.label}: give a value, or say why there is none."
     if reading.value is None:
         return None if reading.missing_reason in MISSING_REASONS else f"{reading.missing_reason!r} is no reason."
-    low, high = parameter.hard
-    if reading.value < low or reading.value > high:
-        side, limit = ("below", low) if reading.value < low else ("above", high)
-        return (
-            f"{parameter.label} {reading.value:g} {parameter.unit} is {side} {limit:g}."
-            " Check the value, or choose Not done."
-        )
-    return None
+    refused = plausibility.refusal(plan, reading.parameter, reading.value)
+    return f"{refused} Check the value, or choose Not done." if refused else None
 
 
 def _fire_rules(infusion: Infusion, plan: InfusionPlan) -> list[SafetyEvent]:
@@ -157,6 +170,7 @@ def _fire_rules(infusion: Infusion, plan: InfusionPlan) -> list[SafetyEvent]:
         safety_rules.Reading(r.minute, r.parameter, None if r.value is None else float(r.value))
         for r in infusion.readings.all()
     ]
+    readings += _scores_at_the_bedside(infusion)
     known = set(infusion.safety_events.values_list("rule", "minute"))
     fired = safety_rules.evaluate(definition.safety_rules, readings, baseline_minute=plan.baseline_minute)
     return SafetyEvent.objects.bulk_create(
@@ -173,6 +187,43 @@ def _fire_rules(infusion: Infusion, plan: InfusionPlan) -> list[SafetyEvent]:
             if (rule.rule, int(rule.minute)) not in known
         ]
     )
+
+
+def _scores_at_the_bedside(infusion: Infusion) -> list[safety_rules.Reading]:
+    """Side-effect scores of the infusion day that rules look at, as the findings of measurement give them."""
+    found = infusion.participant.findings.filter(visit=infusion.visit, minute__isnull=False, number__isnull=False)
+    return [safety_rules.Reading(f.minute or 0, f.key, f.number) for f in found]
+
+
+@verb(because="event at the bedside recorded")
+def record_event(user: User, *, infusion: Infusion, event: str, minute: int) -> list[SafetyEvent]:
+    """Record that something happened (chest pain, the participant's wish to stop) and return the rules that fired.
+
+    Raises NotAllowed, InvalidEntry for an event the protocol does not name.
+    """
+    require(may_run_infusion(user, infusion.participant.site), "record what happens at the bedside")
+    plan = plan_of(infusion.participant)
+    if event not in {e.key for e in plan.events}:
+        raise InvalidEntry(f"The protocol does not name {event}.", field="event")
+    happened = NewFinding(
+        infusion.participant_id,
+        infusion.visit_id,
+        event,
+        1.0,
+        "infusion",
+        infusion.pk,
+        f"{event}-{minute}",
+        minute,
+    )
+    note([happened])
+    return _fire_rules(infusion, plan)
+
+
+@verb(because="safety rules looked at again")
+def check_rules(user: User, *, infusion: Infusion) -> list[SafetyEvent]:
+    """Evaluate the rules after a side-effect score was saved. Raises NotAllowed."""
+    require(may_run_infusion(user, infusion.participant.site), "check the safety rules here")
+    return _fire_rules(infusion, plan_of(infusion.participant))
 
 
 @verb(because="infusion ended")
@@ -200,7 +251,8 @@ def end_infusion(
         raise InvalidEntry(str(error), field="segments") from error
     if pump_volume_ml is not None and not infusion_arithmetic.pump_agrees(pump_volume_ml, delivered, plan.delivery):
         raise InvalidEntry(
-            f"The pump says {pump_volume_ml:g} mL, the segments {delivered:.1f} mL. Check both.", field="pump_volume_ml"
+            f"The pump says {pump_volume_ml:g} mL, the segments {delivered:.1f} mL. Check both.",
+            field="pump_volume_ml",
         )
     percent = infusion_arithmetic.percent_of_plan(delivered, infusion.planned_volume_ml)
     infusion.ended_at, infusion.pump_volume_ml = ended_at, pump_volume_ml

@@ -28,7 +28,9 @@ def bounds(text: str) -> tuple[date, date]:
     first = date(*(parts + [1, 1])[:3])
     if len(parts) == 3:
         return first, first
-    following = date(first.year + 1, 1, 1) if len(parts) == 1 or first.month == 12 else date(first.year, first.month + 1, 1)
+    following = (
+        date(first.year + 1, 1, 1) if len(parts) == 1 or first.month == 12 else date(first.year, first.month + 1, 1)
+    )
     return first, date.fromordinal(following.toordinal() - 1)
 
 

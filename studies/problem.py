@@ -14,7 +14,12 @@ from rest_framework.views import exception_handler
 
 from studies.errors import AlreadyDone, InvalidEntries, InvalidEntry, NotAllowed, TrialError
 
-_STATUS: dict[type[TrialError], int] = {NotAllowed: 403, AlreadyDone: 409, InvalidEntry: 400, InvalidEntries: 400}
+_STATUS: dict[type[TrialError], int] = {
+    NotAllowed: 403,
+    AlreadyDone: 409,
+    InvalidEntry: 400,
+    InvalidEntries: 400,
+}
 
 
 class ProblemSerializer(serializers.Serializer[dict[str, Any]]):

@@ -48,7 +48,10 @@ def start_visit(user: User, *, visit: Visit, started_at: datetime) -> Visit:
     Raises NotAllowed, ConsentMissing, AlreadyDone.
     """
     participant = visit.participant
-    require(may_plan_visits(user, participant.site) or may_enter_response(user, participant.site), "start a visit here")
+    require(
+        may_plan_visits(user, participant.site) or may_enter_response(user, participant.site),
+        "start a visit here",
+    )
     require_collection(participant)
     if visit.status != Visit.Status.PLANNED:
         raise AlreadyDone(f"Visit {visit.code} is already {visit.get_status_display().lower()}.")

@@ -10,7 +10,16 @@ from pathlib import Path
 from django.db import connection, transaction
 
 from studies.acting import Program, acting
-from studies.models import Consent, EligibilityDecision, Membership, Participant, ProtocolVersion, Site, Study, User
+from studies.models import (
+    Consent,
+    EligibilityDecision,
+    Membership,
+    Participant,
+    ProtocolVersion,
+    Site,
+    Study,
+    User,
+)
 from studies.protocols import load_protocol
 
 SETTING_UP = Program("set-up")
@@ -42,7 +51,9 @@ class Participants:
     by: User
     made: int = field(default=0)
 
-    def ready(self, site: Site, stratum: str = "NEURO", *, consented: bool = True, included: bool = True) -> Participant:
+    def ready(
+        self, site: Site, stratum: str = "NEURO", *, consented: bool = True, included: bool = True
+    ) -> Participant:
         """A participant of a stratum, by default with consent in force and found eligible."""
         self.made += 1
         with acting(SETTING_UP, "set up"), transaction.atomic():

@@ -68,5 +68,7 @@ class TrialsiteAdminSite(AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         pages = [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]
         records = path("records/", self.admin_view(self.all_records), name="records")
-        demography = path(PERSON + "demography/", RedirectView.as_view(pattern_name="admin:participant"), name="demography")
+        demography = path(
+            PERSON + "demography/", RedirectView.as_view(pattern_name="admin:participant"), name="demography"
+        )
         return [*pages, records, demography, *super().get_urls()]  # type: ignore[list-item]

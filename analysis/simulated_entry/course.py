@@ -128,7 +128,11 @@ def _withdraw(entering: Entering, left: records.Withdrawal) -> None:
     if left.consent_withdrawn:
         consent = participant.consents.get()
         consents.withdraw_consent(
-            coordinator, consent=consent, scope=Consent.Scope.COLLECTION, withdrawn_at=left.at, reason=left.reason
+            coordinator,
+            consent=consent,
+            scope=Consent.Scope.COLLECTION,
+            withdrawn_at=left.at,
+            reason=left.reason,
         )
         return
     participation.withdraw(

@@ -147,7 +147,10 @@ class ResponseBody(serializers.Serializer[Any]):
     instrument = serializers.CharField()
     completed_at = serializers.DateTimeField()
     items = serializers.DictField(
-        child=serializers.FloatField(allow_null=True), required=False, default=dict, help_text="Coded values by item"
+        child=serializers.FloatField(allow_null=True),
+        required=False,
+        default=dict,
+        help_text="Coded values by item",
     )
     missing = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
     status = serializers.ChoiceField(choices=["not_done", "refused"], required=False, default="")
@@ -180,5 +183,3 @@ class QSTSessionBody(serializers.Serializer[Any]):
     room_temperature_c = serializers.DecimalField(max_digits=3, decimal_places=1, required=False, allow_null=True)
     device = serializers.CharField(required=False, default="", allow_blank=True)
     trials = QSTTrialBody(many=True)
-
-

@@ -23,14 +23,23 @@ from studies.permissions import arm_revealing_scope, of_visible_participants
 def visible_responses(user: User, path: str = "") -> Q:
     """A condition for rows of responses that a person may see; `path` leads from the row to the response."""
     visible = of_visible_participants(user, f"{path}participant")
-    return visible & (Q(**{f"{path}instrument__arm_revealing": False}) | arm_revealing_scope(user, f"{path}participant"))
+    return visible & (
+        Q(**{f"{path}instrument__arm_revealing": False}) | arm_revealing_scope(user, f"{path}participant")
+    )
 
 
 class ResponseView(RecordView):
     """Questionnaires and diaries as they were filled in."""
 
     serializer_class = serializers.ResponseSerializer
-    filterset_fields = ("participant__identifier", "participant__study__code", "instrument__key", "visit__code", "day", "status")
+    filterset_fields = (
+        "participant__identifier",
+        "participant__study__code",
+        "instrument__key",
+        "visit__code",
+        "day",
+        "status",
+    )
 
     def visible(self, user: User) -> QuerySet[Response]:
         return Response.objects.select_related("participant", "visit", "instrument").filter(visible_responses(user))
@@ -59,7 +68,12 @@ class ResponseItemView(RecordView):
     """Single answers: the coded value printed on the form, or why there is none."""
 
     serializer_class = serializers.ResponseItemSerializer
-    filterset_fields = ("response__participant__identifier", "response__instrument__key", "response__visit__code", "item")
+    filterset_fields = (
+        "response__participant__identifier",
+        "response__instrument__key",
+        "response__visit__code",
+        "item",
+    )
 
     def visible(self, user: User) -> QuerySet[ResponseItem]:
         rows = ResponseItem.objects.select_related("response__participant", "response__visit", "response__instrument")
@@ -70,7 +84,12 @@ class ScoreView(RecordView):
     """Scores, computed or imported."""
 
     serializer_class = serializers.ScoreSerializer
-    filterset_fields = ("response__participant__identifier", "response__instrument__key", "response__visit__code", "name")
+    filterset_fields = (
+        "response__participant__identifier",
+        "response__instrument__key",
+        "response__visit__code",
+        "name",
+    )
 
     def visible(self, user: User) -> QuerySet[Score]:
         rows = Score.objects.select_related("response__participant", "response__visit", "response__instrument")

@@ -12,7 +12,7 @@ from outcomes.scoring.items import Item
 from outcomes.scoring.steps import Column
 
 
-class AnswersInvalid(ValueError):  # noqa: N818 - named for what happened
+class AnswersInvalid(ValueError):
     """Answers that cannot be scored as they are. Nothing is clipped, rounded or guessed."""
 
 

@@ -14,7 +14,7 @@ from outcomes.scoring.scorer import Scorer, Scores
 DIRECTORY = Path(__file__).resolve().parent.parent / "instruments"
 
 
-class UnknownInstrument(KeyError):  # noqa: N818 - named for what happened
+class UnknownInstrument(KeyError):
     """There is no file for a key."""
 
     def __str__(self) -> str:

@@ -33,7 +33,9 @@ CHANGED_SINCE = OpenApiParameter(
     ),
 )
 CHANGED_BEFORE = OpenApiParameter(
-    "changed_before", OpenApiTypes.INT64, description="Set by the first page, so that its followers fit to it."
+    "changed_before",
+    OpenApiTypes.INT64,
+    description="Set by the first page, so that its followers fit to it.",
 )
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

@@ -107,7 +107,15 @@ class EligibilityDecisionSerializer(OfParticipant):
 class AllocationSerializer(OfParticipant):
     class Meta:
         model = Allocation
-        fields = ("id", "participant", "strata", "randomisation_number", "kit_number", "allocated_at", *STAMPS)
+        fields = (
+            "id",
+            "participant",
+            "strata",
+            "randomisation_number",
+            "kit_number",
+            "allocated_at",
+            *STAMPS,
+        )
 
 
 class DeviationSerializer(OfParticipant):

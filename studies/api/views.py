@@ -85,9 +85,7 @@ class ParticipantView(RecordView):
         signed = consents.sign_consent(acting_user(request), participant=participant, **body)
         return presented(serializers.ConsentSerializer, signed, status=201)
 
-    @extend_schema(
-        request=serializers.CriteriaBody, responses={200: serializers.CriterionResultSerializer(many=True)}
-    )
+    @extend_schema(request=serializers.CriteriaBody, responses={200: serializers.CriterionResultSerializer(many=True)})
     @action(detail=True, methods=["post"])
     def criteria(self, request: Request, identifier: str) -> Response:
         body = body_of(serializers.CriteriaBody, request)

@@ -90,6 +90,7 @@ class Finding(Record):
 
     participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="findings")
     visit = models.ForeignKey("studies.Visit", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    minute = models.SmallIntegerField(null=True, blank=True, help_text="Of the infusion clock")
     key = models.CharField(max_length=60)
     number = models.FloatField(null=True, blank=True)
     text = models.CharField(max_length=100, null=True, blank=True)  # noqa: DJ001 - a finding is a number or a text

@@ -88,9 +88,7 @@ class Endpoint(Section):
         if (self.type == "dissociation_contrast") != (self.against is not None):
             raise ValueError("'against' goes with type: dissociation_contrast, and only there.")
         if (self.role == "key_secondary") != (self.order is not None):
-            raise ValueError(
-                "A key secondary endpoint, and only that, has its 'order' in the fixed sequence."
-            )
+            raise ValueError("A key secondary endpoint, and only that, has its 'order' in the fixed sequence.")
         return self
 
     def timepoint(self, code: str) -> Timepoint:
@@ -197,9 +195,7 @@ class Looks(Section):
             raise ValueError("Looks are numbered 1, 2, 3 without gaps.")
         for before, after in pairwise(rising):
             if after[1] <= before[1] or after[2] <= before[2]:
-                raise ValueError(
-                    f"Look {after[0]} must come later than look {before[0]}, with more information."
-                )
+                raise ValueError(f"Look {after[0]} must come later than look {before[0]}, with more information.")
         if rising[-1][1] != self.maximum_information:
             raise ValueError(f"The last look must be at the maximum, {self.maximum_information} units.")
         return self

@@ -72,9 +72,7 @@ def _models(plan: AnalysisPlan, sections: Mapping[str, Any]) -> Iterator[Mistake
                 yield Mistake(("models", index, "contrasts"), f"'{code}' is not an arm.")
         for name in sorted({*model.covariates, *model.covariates_by_visit} - covariates if strata else ()):
             allowed = ", ".join(sorted(covariates))
-            yield Mistake(
-                ("models", index, "covariates"), f"'{name}' is not a covariate here. Use {allowed}."
-            )
+            yield Mistake(("models", index, "covariates"), f"'{name}' is not a covariate here. Use {allowed}.")
 
 
 def _references(plan: AnalysisPlan) -> Iterator[Mistake]:

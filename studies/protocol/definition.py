@@ -72,9 +72,7 @@ class ProtocolDefinition(Section):
     @model_validator(mode="after")
     def sections_agree(self) -> ProtocolDefinition:
         """Nothing that one section names is missing from another."""
-        mistakes = list(
-            self.mistakes_between({name: getattr(self, name) for name in type(self).model_fields})
-        )
+        mistakes = list(self.mistakes_between({name: getattr(self, name) for name in type(self).model_fields}))
         if mistakes:
             raise Mistakes(mistakes)
         return self
@@ -132,9 +130,7 @@ class ProtocolDefinition(Section):
         """The findings that answers to an instrument give."""
         return tuple(finding for finding in self.findings if finding.instrument == instrument)
 
-    def window(
-        self, visit: str, day0: date | None, infusion_end: datetime | None, zone: ZoneInfo | str
-    ) -> Window:
+    def window(self, visit: str, day0: date | None, infusion_end: datetime | None, zone: ZoneInfo | str) -> Window:
         """When a visit may take place for one participant, in UTC.
 
         visit: its id; day0: the calendar day, at the site, on which the infusion started (until then, the day

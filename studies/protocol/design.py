@@ -33,9 +33,7 @@ from studies.protocol.yaml_document import Mistake
 class StudyIdentity(Section):
     """What the study is called, who answers for it, and on whose clock its deadlines run."""
 
-    code: Annotated[
-        str, *spelled(r"[A-Za-z][A-Za-z0-9-]{0,19}", "a study code: at most 20 letters, digits and -")
-    ]
+    code: Annotated[str, *spelled(r"[A-Za-z][A-Za-z0-9-]{0,19}", "a study code: at most 20 letters, digits and -")]
     title: Annotated[str, StringConstraints(min_length=1, max_length=300)]
     version: Version
     sponsor: Text
@@ -124,9 +122,7 @@ def stratum_cells(strata: Strata, sites: tuple[SitePlan, ...]) -> dict[str, dict
     axes = [("site", [site.code for site in sites])] if strata.by_site else []
     axes += [(factor.key, [level.code for level in factor.levels]) for factor in strata.factors]
     names = [name for name, _ in axes]
-    cells = [
-        dict(zip(names, levels, strict=True)) for levels in itertools.product(*(each for _, each in axes))
-    ]
+    cells = [dict(zip(names, levels, strict=True)) for levels in itertools.product(*(each for _, each in axes))]
     return {stratum_code(cell): cell for cell in cells}
 
 

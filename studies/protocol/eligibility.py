@@ -111,9 +111,7 @@ class Criterion(Section):
         return holds is (self.kind == "inclusion")
 
 
-def consent_in_force(
-    versions: tuple[ConsentVersion, ...], on: date, site: str | None
-) -> ConsentVersion | None:
+def consent_in_force(versions: tuple[ConsentVersion, ...], on: date, site: str | None) -> ConsentVersion | None:
     """The version that a participant signs on a day at a site: the latest that has started there."""
     started = [version for version in versions if version.starts_at(site) <= on]
     return max(started, key=lambda version: version.starts_at(site), default=None)
@@ -163,9 +161,7 @@ def _derived(findings: tuple[Finding, ...]) -> Iterator[Mistake]:
             yield Mistake(("findings", index, "key"), f"The pain classification gives {allowed} only.")
         elif finding.derived and missing:
             premises = ", ".join(sorted(missing))
-            yield Mistake(
-                ("findings", index), f"'{finding.key}' follows from findings that are missing: {premises}."
-            )
+            yield Mistake(("findings", index), f"'{finding.key}' follows from findings that are missing: {premises}.")
 
 
 def _conditions(sections: Mapping[str, Any]) -> Iterator[Mistake]:

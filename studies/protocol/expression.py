@@ -232,17 +232,13 @@ def _expect(
     return gives
 
 
-def _comparison_kind(
-    node: ast.Compare, types: Mapping[str, FindingType], found: list[str]
-) -> FindingType | None:
+def _comparison_kind(node: ast.Compare, types: Mapping[str, FindingType], found: list[str]) -> FindingType | None:
     operands = [node.left, *node.comparators]
     kinds = [_kind(operand, types, found) for operand in operands]
     known = {kind for kind in kinds if kind}
     ordered = any(not isinstance(op, ast.Eq | ast.NotEq) for op in node.ops)
     if len(known) > 1:
-        found.append(
-            f"'{ast.unparse(node)}' compares {' with '.join(_KIND_IN_WORDS[k] for k in sorted(known))}."
-        )
+        found.append(f"'{ast.unparse(node)}' compares {' with '.join(_KIND_IN_WORDS[k] for k in sorted(known))}.")
     elif ordered and known - {"number"}:
         found.append(f"'{ast.unparse(node)}' orders what is not a number; use == or !=.")
     return "yes_no"

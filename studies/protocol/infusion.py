@@ -43,9 +43,7 @@ class Parameter(Section):
     def soft_lies_in_hard(self) -> Parameter:
         """A value that is refused cannot also be unremarkable."""
         if not self.hard[0] <= self.soft[0] <= self.soft[1] <= self.hard[1]:
-            raise ValueError(
-                f"The soft range must lie within the hard one ({self.hard[0]} to {self.hard[1]})."
-            )
+            raise ValueError(f"The soft range must lie within the hard one ({self.hard[0]} to {self.hard[1]}).")
         return self
 
 

@@ -53,6 +53,4 @@ def _parameter(plan: InfusionPlan, key: str) -> Parameter:
     for parameter in plan.parameters:
         if parameter.key == key:
             return parameter
-    raise KeyError(
-        f"'{key}' is not read during this infusion; {', '.join(p.key for p in plan.parameters)} are."
-    )
+    raise KeyError(f"'{key}' is not read during this infusion; {', '.join(p.key for p in plan.parameters)} are.")

@@ -50,14 +50,10 @@ def evaluate(
     moments = _moments(readings)
     baseline = baseline_values(readings, baseline_minute=baseline_minute)
     fired = [firing for rule in rules for firing in _firings(rule, moments, baseline)]
-    return sorted(
-        fired, key=lambda firing: (firing.minute, _SEVEREST_FIRST.index(firing.action), firing.rule)
-    )
+    return sorted(fired, key=lambda firing: (firing.minute, _SEVEREST_FIRST.index(firing.action), firing.rule))
 
 
-def may_resume(
-    rule: SafetyRule, readings: Sequence[Reading], *, since: float, baseline_minute: float = -15
-) -> bool:
+def may_resume(rule: SafetyRule, readings: Sequence[Reading], *, since: float, baseline_minute: float = -15) -> bool:
     """Whether an infusion that a rule held at minute `since` may go on: what the last readings after it say.
 
     A rule that stops never lets it go on.

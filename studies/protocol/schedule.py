@@ -123,9 +123,7 @@ class VisitPlan(Section):
     def due(self) -> list[DueAssessment]:
         """Everything to be done, in the order of the paper: one entry for each minute and respondent."""
         return [
-            DueAssessment(
-                "instrument" if each.instrument else "form", each.key, minute, person, recall=each.recall
-            )
+            DueAssessment("instrument" if each.instrument else "form", each.key, minute, person, recall=each.recall)
             for each in self.assessments
             for minute in each.at_minutes or (None,)
             for person in each.asked_of or (None,)
@@ -161,9 +159,7 @@ def mistakes_in_schedule(sections: Mapping[str, Any]) -> Iterator[Mistake]:
 
 
 def _overlaps(visits: tuple[VisitPlan, ...]) -> Iterator[Mistake]:
-    placed = [
-        (visit, index, visit.calendar_days) for index, visit in enumerate(visits) if visit.calendar_days
-    ]
+    placed = [(visit, index, visit.calendar_days) for index, visit in enumerate(visits) if visit.calendar_days]
     for (earlier, _, before), (later, index, after) in pairwise(placed):
         if before and after and after[0] <= before[1]:
             yield Mistake(
@@ -217,6 +213,4 @@ def _findings_collected(sections: Mapping[str, Any]) -> Iterator[Mistake]:
 def _diary_days(diary: Diary | None) -> Iterator[Mistake]:
     for index, (first, last) in enumerate(diary.days if diary else ()):
         if first > last:
-            yield Mistake(
-                ("diary", "days", index), f"The diary days end ({last}) before they begin ({first})."
-            )
+            yield Mistake(("diary", "days", index), f"The diary days end ({last}) before they begin ({first}).")

@@ -30,9 +30,7 @@ Entry = TypeVar("Entry")
 class Section(BaseModel):
     """A part of a protocol file."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, str_strip_whitespace=True, arbitrary_types_allowed=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, arbitrary_types_allowed=True)
 
 
 def _condition(value: Any) -> Expression:
@@ -72,9 +70,7 @@ Condition = Annotated[
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 # Names that stand in conditions, in addresses of data points and in files of a data cut.
-Key = Annotated[
-    str, *spelled(r"[a-z][a-z0-9_]{0,59}", "a key: small letters, digits and _, beginning with a letter")
-]
+Key = Annotated[str, *spelled(r"[a-z][a-z0-9_]{0,59}", "a key: small letters, digits and _, beginning with a letter")]
 Code = Annotated[
     str,
     *spelled(r"[A-Z][A-Z0-9_]{0,19}", "a code: at most 20 capitals, digits and _, beginning with a letter"),

@@ -112,9 +112,7 @@ class _Document:
             return [self.problem((*location, *each.location), each.message) for each in cause.mistakes]
         return [self.problem(location, _sentence(detail, location, model))]
 
-    def problems_between_right_sections(
-        self, error: ValidationError, model: type[BaseModel]
-    ) -> list[Problem]:
+    def problems_between_right_sections(self, error: ValidationError, model: type[BaseModel]) -> list[Problem]:
         check = getattr(model, "mistakes_between", None)
         wrong = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
         if check is None or not wrong or not isinstance(self.data, dict):

@@ -34,9 +34,7 @@ class ListRow:
     kit_number: str
 
 
-def permuted_blocks(
-    rng: Generator, *, arms: Mapping[str, int], block_sizes: Sequence[int], length: int
-) -> list[str]:
+def permuted_blocks(rng: Generator, *, arms: Mapping[str, int], block_sizes: Sequence[int], length: int) -> list[str]:
     """A sequence of arms in permuted blocks.
 
     rng: where chance comes from; arms: the ratio, arm to share (KET 2, MDZ 1); block_sizes: the sizes
@@ -96,9 +94,7 @@ def _blocks(rng: Generator, arms: Mapping[str, int], block_sizes: Sequence[int])
 def _shares(arms: Mapping[str, int], block_sizes: Sequence[int]) -> int:
     """The sum of the ratio. Raises ValueError where the blocks cannot hold it."""
     if len(arms) < 2 or any(share < 1 for share in arms.values()):
-        raise ValueError(
-            f"The ratio is {dict(arms)}; it needs two arms or more, each with a share of 1 or more."
-        )
+        raise ValueError(f"The ratio is {dict(arms)}; it needs two arms or more, each with a share of 1 or more.")
     if not block_sizes:
         raise ValueError("No block size is given.")
     shares = sum(arms.values())
@@ -106,8 +102,7 @@ def _shares(arms: Mapping[str, int], block_sizes: Sequence[int]) -> int:
         if size < 1 or size % shares:
             ratio = ":".join(str(share) for share in arms.values())
             raise ValueError(
-                f"Arm ratio {ratio} cannot fill blocks of {size}. "
-                f"Use block sizes that are multiples of {shares}."
+                f"Arm ratio {ratio} cannot fill blocks of {size}. Use block sizes that are multiples of {shares}."
             )
     return shares
 

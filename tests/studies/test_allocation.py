@@ -72,7 +72,9 @@ def test_a_coordinator_of_another_site_may_not_randomise(version, participants, 
         randomise(stranger, participant=participants.ready(site))
 
 
-def test_allocation_refuses_a_snapshot_that_could_be_stale(coordinator, participants, site, randomisation_list, as_role):
+def test_allocation_refuses_a_snapshot_that_could_be_stale(
+    coordinator, participants, site, randomisation_list, as_role
+):
     participant = participants.ready(site)
     app = as_role("app")
     app.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
@@ -81,7 +83,9 @@ def test_allocation_refuses_a_snapshot_that_could_be_stale(coordinator, particip
         app.execute("SELECT public.allocate(%s)", [participant.pk])
 
 
-def test_a_rolled_back_allocation_leaves_no_gap_and_teaches_nothing(coordinator, participants, site, randomisation_list):
+def test_a_rolled_back_allocation_leaves_no_gap_and_teaches_nothing(
+    coordinator, participants, site, randomisation_list
+):
     first, second = participants.ready(site), participants.ready(site)
     seen = []
     for participant in (first, second):
@@ -124,7 +128,10 @@ def _without_lock(owner: psycopg.Connection) -> str:
     source: str = owner.execute("SELECT pg_get_functiondef('public.allocate(bigint)'::regprocedure)").fetchone()[0]
     naive = source.replace("public.allocate(", "public.allocate_naively(").replace("allocate.", "allocate_naively.")
     naive = naive.replace("AND l.study_id = person.study_id FOR UPDATE", "AND l.study_id = person.study_id")
-    naive = naive.replace("    INSERT INTO concealed.allocation", "    PERFORM pg_sleep(0.005);\n    INSERT INTO concealed.allocation")
+    naive = naive.replace(
+        "    INSERT INTO concealed.allocation",
+        "    PERFORM pg_sleep(0.005);\n    INSERT INTO concealed.allocation",
+    )
     assert naive.count("FOR UPDATE") == source.count("FOR UPDATE") - 1
     return naive
 

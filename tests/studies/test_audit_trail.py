@@ -28,7 +28,12 @@ def test_the_suite_runs_as_app():
 
 def test_a_new_record_is_written_with_who_when_and_why(study):
     event = AuditEvent.objects.get(kind="study", record=study.pk)
-    assert (event.actor, event.reason, event.operation, event.database_role) == ("ada", "set up", "insert", "app")
+    assert (event.actor, event.reason, event.operation, event.database_role) == (
+        "ada",
+        "set up",
+        "insert",
+        "app",
+    )
     assert event.new["title"] == "A trial"
 
 

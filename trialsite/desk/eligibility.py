@@ -17,7 +17,16 @@ from studies.findings import enter_findings, values_of
 from studies.models import CriterionResult, EligibilityDecision, Participant
 from studies.permissions import may_answer_criteria, may_decide_eligibility, require
 from studies.protocol.eligibility import Finding as FindingPlan
-from trialsite.desk.page import Http404, find_participant, in_sight, page, refusals, say, shows_refusals, user_of
+from trialsite.desk.page import (
+    Http404,
+    find_participant,
+    in_sight,
+    page,
+    refusals,
+    say,
+    shows_refusals,
+    user_of,
+)
 from trialsite.desk.steps import entry
 
 YES_NO = [("", "Not yet known"), ("1", "Yes"), ("0", "No")]
@@ -35,7 +44,10 @@ def eligibility(request: HttpRequest, identifier: str) -> HttpResponse:
             errors = refusals(error)
         else:
             say(request, said)
-            return redirect("admin:participant" if "decide" in request.POST else "admin:eligibility", identifier=identifier)
+            return redirect(
+                "admin:participant" if "decide" in request.POST else "admin:eligibility",
+                identifier=identifier,
+            )
     return page(
         request,
         "eligibility.html",
@@ -58,7 +70,11 @@ def _act(request: HttpRequest, person: Participant) -> str:
     if "decide" in request.POST:
         included = request.POST["decide"] == "include"
         verbs.decide(
-            user, participant=person, included=included, decided_at=timezone.now(), reason=request.POST.get("reason", "")
+            user,
+            participant=person,
+            included=included,
+            decided_at=timezone.now(),
+            reason=request.POST.get("reason", ""),
         )
         return "Included." if included else "Not included: a screen failure."
     answers = {
@@ -79,7 +95,9 @@ def _rows(person: Participant, request: HttpRequest) -> list[dict[str, Any]]:
         result = saved.get(criterion.id)
         answer = "" if result is None or result.answer is None else "met" if result.answer else "not_met"
         truth = criterion.holds(findings, result.answer if result else None)
-        missing = sorted(n for n in (criterion.expression.names if criterion.expression else ()) if findings.get(n) is None)
+        missing = sorted(
+            n for n in (criterion.expression.names if criterion.expression else ()) if findings.get(n) is None
+        )
         rows.append(
             {
                 "criterion": criterion,

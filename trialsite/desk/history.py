@@ -42,5 +42,3 @@ def _revealing(person: Participant) -> frozenset[int]:
     """The participant's responses to instruments that tell the arm."""
     rows = Response.objects.filter(participant=person, instrument__arm_revealing=True)
     return frozenset(rows.values_list("pk", flat=True))
-
-

@@ -23,14 +23,20 @@ from trialsite.desk.page import find_participant, in_sight, page, refusals, say,
 @shows_refusals
 def infusions(request: HttpRequest) -> HttpResponse:
     """Who is planned, who is running, who has had the infusion."""
-    rows = visible_participants(user_of(request)).filter(status=Participant.Status.RANDOMISED).select_related("site", "infusion")
+    rows = (
+        visible_participants(user_of(request))
+        .filter(status=Participant.Status.RANDOMISED)
+        .select_related("site", "infusion")
+    )
     return page(
         request,
         "infusions.html",
         room="infusions",
         title="Infusions",
         running=rows.filter(infusion__isnull=False, infusion__ended_at__isnull=True),
-        planned=rows.filter(infusion__isnull=True, planned_infusion_on__isnull=False).order_by("planned_infusion_on")[:50],
+        planned=rows.filter(infusion__isnull=True, planned_infusion_on__isnull=False).order_by("planned_infusion_on")[
+            :50
+        ],
         done=rows.filter(infusion__ended_at__isnull=False).order_by("-infusion__started_at")[:50],
     )
 
@@ -76,9 +82,12 @@ def _readings(request: HttpRequest, person: Participant, running: Infusion) -> d
         "next_minute": waiting[0] if waiting else None,
         "next_at": running.started_at + timedelta(minutes=waiting[0]) if waiting else None,
         "table": [
-            {"parameter": p, "cells": [saved.get((minute, p.key)) for minute in plan.readings_at_minutes]} for p in plan.parameters
+            {"parameter": p, "cells": [saved.get((minute, p.key)) for minute in plan.readings_at_minutes]}
+            for p in plan.parameters
         ],
-        "fired": [{"event": e, "rule": rules[e.rule]} for e in running.safety_events.order_by("-minute") if e.rule in rules],
+        "fired": [
+            {"event": e, "rule": rules[e.rule]} for e in running.safety_events.order_by("-minute") if e.rule in rules
+        ],
     }
 
 

@@ -31,7 +31,9 @@ def user_of(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def page(request: HttpRequest, template: str, *, room: str, title: str, status: int = 200, **context: Any) -> HttpResponse:
+def page(
+    request: HttpRequest, template: str, *, room: str, title: str, status: int = 200, **context: Any
+) -> HttpResponse:
     """A page of the desk."""
     rooms = [(name, label, reverse(url)) for name, label, url in ROOMS]
     return render(request, f"desk/{template}", {"rooms": rooms, "room": room, "title": title, **context}, status=status)
@@ -39,7 +41,9 @@ def page(request: HttpRequest, template: str, *, room: str, title: str, status: 
 
 def find_participant(request: HttpRequest, identifier: str) -> Participant:
     """The participant, if the person may see it. Raises Http404: the same for unknown and for out of sight."""
-    rows = visible_participants(user_of(request)).select_related("site", "study", "protocol_version", "allocation", "infusion")
+    rows = visible_participants(user_of(request)).select_related(
+        "site", "study", "protocol_version", "allocation", "infusion"
+    )
     return get_object_or_404(rows, identifier=identifier)
 
 

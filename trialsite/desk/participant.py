@@ -103,26 +103,48 @@ def form_url(person: Participant, form: Form) -> str:
 def _next_step(request: HttpRequest, person: Participant, visits: list[Row]) -> dict[str, str] | None:
     """The biggest thing on the page: what has to happen now, in the order in which a trial goes."""
     user, steps = user_of(request), person.identifier
-    if person.status in (Participant.Status.SCREEN_FAILURE, Participant.Status.WITHDRAWN, Participant.Status.COMPLETED):
+    if person.status in (
+        Participant.Status.SCREEN_FAILURE,
+        Participant.Status.WITHDRAWN,
+        Participant.Status.COMPLETED,
+    ):
         reason = f": {person.end_reason}" if person.end_reason else ""
         return {"text": f"{person.get_status_display()}{reason}. Nothing more is due."}
     if not person.consents.filter(withdrawn_at__isnull=True).exists():
         return _step("Nothing may be collected before consent is signed.", "Record consent", "admin:consent", steps)
     decision = EligibilityDecision.objects.filter(participant=person).first()
     if person.status == Participant.Status.SCREENING and person.planned_infusion_on is None:
-        return _step("Choose the day of the infusion: the visit windows follow from it.", "Plan infusion", "admin:plan", steps)
+        return _step(
+            "Choose the day of the infusion: the visit windows follow from it.",
+            "Plan infusion",
+            "admin:plan",
+            steps,
+        )
     if decision is None:
         standing = in_the_way(person)
         if standing or not may_decide_eligibility(user, person.site):
-            text = f"Eligibility is open: {', '.join(standing)}." if standing else "The investigator decides on eligibility."
+            text = (
+                f"Eligibility is open: {', '.join(standing)}."
+                if standing
+                else "The investigator decides on eligibility."
+            )
             return _step(text, "Open eligibility", "admin:eligibility", steps)
         return _step("Every criterion is fulfilled.", "Decide on eligibility", "admin:eligibility", steps)
     if person.status == Participant.Status.SCREENING:
-        return _step(f"{person.identifier} is eligible and has consented.", "Randomise participant", "admin:randomise", steps)
+        return _step(
+            f"{person.identifier} is eligible and has consented.",
+            "Randomise participant",
+            "admin:randomise",
+            steps,
+        )
     due = [f for row in visits for f in row["forms"] if f["form"].state in (State.DUE, State.OVERDUE)]
     if due:
         first = due[0]
-        return {"text": f"{len(due)} forms are due.", "label": f"{first['form'].visit.code}: {first['form'].label}", "url": first["url"]}
+        return {
+            "text": f"{len(due)} forms are due.",
+            "label": f"{first['form'].visit.code}: {first['form'].label}",
+            "url": first["url"],
+        }
     return None
 
 

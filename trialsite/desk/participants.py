@@ -22,10 +22,14 @@ PER_PAGE = 50
 @shows_refusals
 def participants(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    rows = visible_participants(user).select_related("site", "study", "protocol_version").order_by("study", "identifier")
+    rows = (
+        visible_participants(user).select_related("site", "study", "protocol_version").order_by("study", "identifier")
+    )
     if text := request.GET.get("q", "").strip():
         rows = rows.filter(
-            Q(identifier__icontains=text) | Q(allocation__randomisation_number__iexact=text) | Q(allocation__kit_number__iexact=text)
+            Q(identifier__icontains=text)
+            | Q(allocation__randomisation_number__iexact=text)
+            | Q(allocation__kit_number__iexact=text)
         )
     if (site := request.GET.get("site", "")).isdigit():
         rows = rows.filter(site=int(site))
@@ -89,5 +93,11 @@ def enrol_page(request: HttpRequest) -> HttpResponse:
             return redirect("admin:participant", identifier=enrolled.identifier)
     status = 422 if form.errors or errors else 200
     return page(
-        request, "enrol.html", room="participants", title="Enrol a participant", form=form, errors=errors, status=status
+        request,
+        "enrol.html",
+        room="participants",
+        title="Enrol a participant",
+        form=form,
+        errors=errors,
+        status=status,
     )

@@ -78,7 +78,10 @@ def _typed(request: HttpRequest, key: str, saved: QSTSession | None) -> Mapping[
         return draft
     if saved is None:
         return {}
-    return {_name(t.area, Cell(t.parameter, t.direction, t.trial)): "" if t.value is None else f"{t.value:g}" for t in saved.trials.all()}
+    return {
+        _name(t.area, Cell(t.parameter, t.direction, t.trial)): "" if t.value is None else f"{t.value:g}"
+        for t in saved.trials.all()
+    }
 
 
 def _name(area: str, cell: Cell) -> str:
@@ -111,7 +114,9 @@ def _trials(request: HttpRequest) -> list[TrialEntry]:
                 try:
                     value = float(text) if text else None
                 except ValueError:
-                    problems.append(InvalidEntry(f"{row.label} is {text!r}; a number is expected.", field=_name(area, cell)))
+                    problems.append(
+                        InvalidEntry(f"{row.label} is {text!r}; a number is expected.", field=_name(area, cell))
+                    )
                     continue
                 missing = "not_done" if value is None else None
                 trials.append(TrialEntry(area, cell.parameter, cell.trial, value, cell.direction, missing))

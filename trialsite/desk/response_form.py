@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
@@ -21,7 +20,16 @@ from studies.errors import InvalidEntries, InvalidEntry, TrialError
 from studies.models import Participant
 from studies.permissions import may_enter_response, require
 from trialsite.desk import drafts
-from trialsite.desk.page import Http404, find_participant, in_sight, page, refusals, say, shows_refusals, user_of
+from trialsite.desk.page import (
+    Http404,
+    find_participant,
+    in_sight,
+    page,
+    refusals,
+    say,
+    shows_refusals,
+    user_of,
+)
 
 # Up to this many options an item is a row of buttons with their digits; beyond, a field for a number.
 BUTTONS = 11
@@ -100,7 +108,9 @@ def _form_and_next(person: Participant, visit: str, slug: str) -> tuple[Form, Fo
         places = [i for i, form in enumerate(forms) if form.slug == slug and form.assessment.kind == "instrument"]
         if places:
             later = forms[places[0] + 1 :]
-            open_later = [f for f in later if f.assessment.kind == "instrument" and f.state in (State.DUE, State.OVERDUE)]
+            open_later = [
+                f for f in later if f.assessment.kind == "instrument" and f.state in (State.DUE, State.OVERDUE)
+            ]
             return forms[places[0]], open_later[0] if open_later else None
     raise Http404
 
@@ -151,12 +161,18 @@ def _completed(person: Participant, form: Form) -> datetime:
     return moment.astimezone(ZoneInfo(person.site.time_zone))
 
 
-def _save(request: HttpRequest, person: Participant, form: Form, instrument: Instrument, saved: Response | None) -> None:
+def _save(
+    request: HttpRequest, person: Participant, form: Form, instrument: Instrument, saved: Response | None
+) -> None:
     items, missing = _values(request, instrument)
     if saved is not None:
         changed = {**items}
         correct_response(
-            user_of(request), response=saved, items=changed, missing=missing, reason=request.POST.get("reason", "")
+            user_of(request),
+            response=saved,
+            items=changed,
+            missing=missing,
+            reason=request.POST.get("reason", ""),
         )
         return
     not_done = request.POST.get("whole") == "not_done"
@@ -190,7 +206,12 @@ def _values(request: HttpRequest, instrument: Instrument) -> tuple[dict[str, flo
         try:
             items[name] = float(text) if text else None
         except ValueError:
-            problems.append(InvalidEntry(f"{item.label} is {text!r}; a number from {item.min:g} to {item.max:g} is expected.", field=name))
+            problems.append(
+                InvalidEntry(
+                    f"{item.label} is {text!r}; a number from {item.min:g} to {item.max:g} is expected.",
+                    field=name,
+                )
+            )
     if problems:
         raise InvalidEntries(problems)
     return items, missing
@@ -208,5 +229,3 @@ def _after(request: HttpRequest, person: Participant, visit: str, following: For
     if "next" in request.POST and following:
         return reverse("admin:response", args=[person.identifier, visit, following.slug])
     return reverse("admin:participant", args=[person.identifier]) + f"?visit={visit}"
-
-

@@ -13,7 +13,12 @@ from django.urls import reverse
 from studies import adverse_events, alerts
 from studies.errors import TrialError
 from studies.models import AdverseEvent, SafetyAlert
-from studies.permissions import may_acknowledge_alert, may_report_adverse_event, of_visible_participants, require
+from studies.permissions import (
+    may_acknowledge_alert,
+    may_report_adverse_event,
+    of_visible_participants,
+    require,
+)
 from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
 from trialsite.desk.steps import entry
 
@@ -44,7 +49,13 @@ class AdverseEventForm(forms.Form):
     ended_on = forms.CharField(label="Ended on", required=False, help_text="Leave empty while it goes on")
     grade = forms.TypedChoiceField(
         label="Severity (CTCAE grade)",
-        choices=[(1, "1 mild"), (2, "2 moderate"), (3, "3 severe"), (4, "4 life-threatening"), (5, "5 death")],
+        choices=[
+            (1, "1 mild"),
+            (2, "2 moderate"),
+            (3, "3 severe"),
+            (4, "4 life-threatening"),
+            (5, "5 death"),
+        ],
         coerce=int,
         widget=forms.RadioSelect,
     )

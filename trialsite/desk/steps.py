@@ -24,7 +24,14 @@ NOW = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:
 
 
 def entry(
-    request: HttpRequest, person: Participant, form: forms.Form, save: Saves, *, title: str, button: str, about: str = ""
+    request: HttpRequest,
+    person: Participant,
+    form: forms.Form,
+    save: Saves,
+    *,
+    title: str,
+    button: str,
+    about: str = "",
 ) -> HttpResponse:
     """A page with one form. `save` calls the verb with what was typed and returns what to say afterwards."""
     errors: dict[str, str] = {}
@@ -118,13 +125,23 @@ def withdraw_consent(request: HttpRequest, identifier: str) -> HttpResponse:
         return "Withdrawal recorded."
 
     about = f"This ends the consent of {person.identifier} to version {signed.version}. What was collected stays."
-    return entry(request, person, form, save, title="Record a withdrawal of consent", button="Record withdrawal", about=about)
+    return entry(
+        request,
+        person,
+        form,
+        save,
+        title="Record a withdrawal of consent",
+        button="Record withdrawal",
+        about=about,
+    )
 
 
 def _require_confirmed(person: Participant, given: dict[str, Any]) -> None:
     """A dangerous step is taken for the participant whose number is typed, not for an OK."""
     if given["confirm"].strip() != person.identifier:
-        raise InvalidEntry(f"Type {person.identifier} to confirm; this page is about that participant.", field="confirm")
+        raise InvalidEntry(
+            f"Type {person.identifier} to confirm; this page is about that participant.", field="confirm"
+        )
 
 
 class PlanForm(forms.Form):
@@ -161,7 +178,15 @@ def randomise_page(request: HttpRequest, identifier: str) -> HttpResponse:
         " The page answers with the randomisation number and the kit number."
     )
     form = RandomiseForm(request.POST or None)
-    return entry(request, person, form, save, title="Randomise participant", button="Randomise participant", about=about)
+    return entry(
+        request,
+        person,
+        form,
+        save,
+        title="Randomise participant",
+        button="Randomise participant",
+        about=about,
+    )
 
 
 @shows_refusals

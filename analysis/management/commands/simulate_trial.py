@@ -36,7 +36,9 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, required=True)
         parser.add_argument("--scenario", default="default", choices=scenario_names())
         parser.add_argument(
-            "--until", type=datetime.fromisoformat, help="nothing after this moment has happened yet (default: now)"
+            "--until",
+            type=datetime.fromisoformat,
+            help="nothing after this moment has happened yet (default: now)",
         )
 
     def handle(self, *_: Any, protocol: Path, participants: int, seed: int, scenario: str, **options: Any) -> None:
@@ -57,7 +59,12 @@ class Command(BaseCommand):
         self.stdout.write(f"{len(entered)} enrolled, {len(randomised)} randomised (seed {seed}, scenario {scenario})")
 
     def _screen(
-        self, trial: Trial, version: ProtocolVersion, staff: Mapping[str, Staff], participants: int, until: datetime
+        self,
+        trial: Trial,
+        version: ProtocolVersion,
+        staff: Mapping[str, Staff],
+        participants: int,
+        until: datetime,
     ) -> dict[int, Participant]:
         sites = {site.code: site for site in version.study.sites.all()}
         entered = {}
@@ -123,5 +130,3 @@ def _drawn_on_the_unblinded_side(
         raise CommandError("The unblinded side could not draw the courses; its own message is above.")
     courses: dict[int, Course] = pickle.loads(drawn.stdout)  # noqa: S301 - written by our own child a moment ago
     return courses
-
-

@@ -83,9 +83,7 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "path", "words"), MISTAKES, ids=[f"{m[2]}-{n}" for n, m in enumerate(MISTAKES)]
-)
+@pytest.mark.parametrize(("old", "new", "path", "words"), MISTAKES, ids=[f"{m[2]}-{n}" for n, m in enumerate(MISTAKES)])
 def test_a_mistake_is_reported_where_it_stands_with_what_to_do(old, new, path, words):
     found = [problem for problem in problems(changed(old, new)) if problem.path == path]
     assert len(found) == 1, problems(changed(old, new))
@@ -162,9 +160,7 @@ def test_a_list_shorter_than_a_site_gives_a_warning():
 def test_a_visit_that_counts_from_an_infusion_needs_one():
     start, end = TEXT.index("infusion:\n  visit"), TEXT.index("alerts:\n")
     found = problems(TEXT[:start] + TEXT[end:])
-    assert [problem.path for problem in found if "that the protocol lacks" in problem.message] == [
-        "visits[D1]"
-    ]
+    assert [problem.path for problem in found if "that the protocol lacks" in problem.message] == ["visits[D1]"]
 
 
 def test_comments_layout_and_the_order_of_keys_do_not_change_the_hash():
@@ -209,9 +205,7 @@ def test_a_later_consent_comes_into_force_site_by_site_and_covers_what_it_says()
     )
     protocol = load(text, source="x")
     days = [date(2026, 1, 31), date(2026, 2, 1), date(2026, 4, 1)]
-    versions = {
-        (day, site): protocol.consent_in_force(day, site).version for day in days for site in ("BER", "PER")
-    }
+    versions = {(day, site): protocol.consent_in_force(day, site).version for day in days for site in ("BER", "PER")}
     assert [site for (_, site), version in versions.items() if version == "1.0"] == ["BER", "PER", "PER"]
     assert [protocol.may_collect("2.0", each) for each in ("phq9", "infusion", "laboratory")] == [
         True,

@@ -236,9 +236,7 @@ def test_every_protocol_shipped_is_right_and_fits_the_json_schema(path):
 def test_the_json_schema_refuses_what_is_not_known():
     data = YAML(typ="safe", pure=True).load(TEXT)
     data["visits"][0]["colour"] = "blue"
-    errors = [
-        error.message for error in Draft202012Validator(json_schema()).iter_errors({"visits": data["visits"]})
-    ]
+    errors = [error.message for error in Draft202012Validator(json_schema()).iter_errors({"visits": data["visits"]})]
     assert any("colour" in message for message in errors)
 
 

@@ -51,9 +51,7 @@ def test_another_impossible_temperature_is_refused_without_a_guess():
     assert "Fahrenheit" not in refusal(PLAN, "temperature", Decimal(60))
 
 
-@pytest.mark.parametrize(
-    ("sbp", "dbp", "fits"), [(120, 80, True), (86, 80, True), (85, 80, False), (70, 80, False)]
-)
+@pytest.mark.parametrize(("sbp", "dbp", "fits"), [(120, 80, True), (86, 80, True), (85, 80, False), (70, 80, False)])
 def test_systolic_pressure_lies_more_than_five_above_diastolic(sbp, dbp, fits):
     assert (pressure_refusal(PLAN, Decimal(sbp), Decimal(dbp)) is None) is fits
 

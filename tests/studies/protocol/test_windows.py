@@ -26,9 +26,7 @@ ZONES = [
 zones = st.sampled_from(ZONES).map(ZoneInfo)
 days = st.dates(date(2010, 1, 1), date(2037, 12, 31))
 minutes = st.integers(-100 * 1440, 100 * 1440)
-DAY_VISITS = [
-    visit.id for visit in kalm().visits if visit.calendar_days and not visit.hours_after_infusion_end
-]
+DAY_VISITS = [visit.id for visit in kalm().visits if visit.calendar_days and not visit.hours_after_infusion_end]
 
 
 @given(zones, days, minutes, st.sampled_from(DAY_VISITS))
@@ -44,9 +42,7 @@ def test_a_moment_is_in_the_window_exactly_when_its_date_at_the_site_is(zone, da
 @given(zones, days, st.integers(0, 36 * 60), st.integers(0, 60 * 60))
 def test_day_one_is_elapsed_hours_whatever_the_clocks_do(zone, day0, end_minute, later):
     # Oracle: subtraction of moments in UTC.
-    end = datetime.combine(day0, datetime.min.time(), tzinfo=zone).astimezone(UTC) + timedelta(
-        minutes=end_minute
-    )
+    end = datetime.combine(day0, datetime.min.time(), tzinfo=zone).astimezone(UTC) + timedelta(minutes=end_minute)
     window = kalm().window("D1", day0, end.astimezone(zone), zone)
     moment = (end + timedelta(minutes=later)).astimezone(zone)
     assert window.contains(moment) is (18 * 60 <= later <= 30 * 60)

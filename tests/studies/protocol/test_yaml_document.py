@@ -96,9 +96,7 @@ def test_every_mistake_is_reported_at_once_with_path_and_line():
 
 
 def test_an_unquoted_version_is_told_to_be_quoted():
-    assert problems("title: 1.0") == [
-        Problem("title", 1, '1.0 is read as a number; put it in quotes: "1.0".')
-    ]
+    assert problems("title: 1.0") == [Problem("title", 1, '1.0 is read as a number; put it in quotes: "1.0".')]
 
 
 def test_a_key_given_twice_names_both_lines_also_when_the_rest_is_right():

@@ -30,9 +30,7 @@ def plans(draw):
         "ratio": ratio,
         "block_sizes": [multiple * sum(ratio.values()) for multiple in multiples],
         "rows_per_stratum": draw(st.integers(1, 30)),
-        "strata": draw(
-            st.lists(st.text("ABC.", min_size=1, max_size=4), min_size=1, max_size=4, unique=True)
-        ),
+        "strata": draw(st.lists(st.text("ABC.", min_size=1, max_size=4), min_size=1, max_size=4, unique=True)),
     }
 
 
@@ -109,9 +107,7 @@ def test_numbers_stay_the_same_whatever_the_arms_are(seed, share):
     # Exact independence: nothing about the arms goes into the numbers.
     one = generate_list(seed, strata=["S"], ratio={"A": 1, "B": 1}, block_sizes=[2], rows_per_stratum=12)
     sizes = [(share + 1) * 12]
-    other = generate_list(
-        seed, strata=["S"], ratio={"X": share, "Y": 1}, block_sizes=sizes, rows_per_stratum=12
-    )
+    other = generate_list(seed, strata=["S"], ratio={"X": share, "Y": 1}, block_sizes=sizes, rows_per_stratum=12)
     for mine, theirs in zip(one, other, strict=False):
         assert mine.kit_number == theirs.kit_number
         assert mine.randomisation_number == theirs.randomisation_number
