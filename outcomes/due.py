@@ -177,7 +177,7 @@ def _open_state(visit: Visit, saved: _Saved, now: datetime) -> State:
     return State.DUE if visit.position == 1 else State.NOT_DUE
 
 
-def visit_state(visit: Visit, forms: Iterable[Form], *, now: datetime) -> str:
+def visit_state(visit: Visit, forms: Iterable[Form]) -> str:
     """The state of a visit for the grid and the line: done, missed, out, open, overdue, planned."""
     if visit.status == Visit.Status.MISSED:
         return "missed"

@@ -61,8 +61,13 @@ def planned_visits(definition: ProtocolDefinition) -> list[VisitPlan]:
 
 @verb(because="contact details entered")
 def save_contact(user: User, *, participant: Participant, contact: identity.Contact, reason: str = "") -> None:
-    """Enter or replace how to reach a participant. Raises NotAllowed for anyone but the site's own staff."""
+    """Enter or replace how to reach a participant.
+
+    Raises NotAllowed for anyone but the site's own staff; InvalidEntry for a replacement without a reason.
+    """
     require(may_see_identity(user, participant.site), "see how to reach this participant")
+    if ContactDetails.objects.filter(participant=participant).exists() and not reason.strip():
+        raise InvalidEntry("Give the reason for the change.", field="reason")
     ContactDetails.objects.update_or_create(participant=participant, defaults={"ciphertext": identity.encrypt(contact)})
 
 

@@ -25,7 +25,7 @@ def check(text: str, *, field: str) -> str:
 def bounds(text: str) -> tuple[date, date]:
     """The earliest and the latest day a partial date can mean."""
     parts = [int(part) for part in text.split("-")]
-    first = date(*(parts + [1, 1])[:3])
+    first = date(*[*parts, 1, 1][:3])
     if len(parts) == 3:
         return first, first
     following = (

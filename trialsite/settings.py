@@ -7,7 +7,8 @@
 | TRIALSITE_DOOR | open (default) or closed |
 | TRIALSITE_VAR | where cuts, reports and the embedded servers live (default: var/ in the checkout) |
 | TRIALSITE_CUTS, TRIALSITE_CLOSED | the volumes of blinded cuts and of closed files (default: below TRIALSITE_VAR) |
-| TRIALSITE_IDENTITY_KEYS | keys of the identifying data, newest first, comma-separated; or a file, by TRIALSITE_IDENTITY_KEY_FILE |
+| TRIALSITE_IDENTITY_KEYS | keys of the identifying data, newest first, comma-separated |
+| TRIALSITE_IDENTITY_KEY_FILE | or the file that holds them, one a line |
 | TRIALSITE_SECRET_KEY, TRIALSITE_HOSTS, TRIALSITE_ORIGINS, TRIALSITE_PRODUCTION, TRIALSITE_DEBUG | as named |
 """
 
@@ -164,7 +165,10 @@ if DOOR == "closed":
     CSRF_COOKIE_NAME = "trialsite_closed_csrf"
     MIDDLEWARE.remove("axes.middleware.AxesMiddleware")
 else:
-    AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+    AUTHENTICATION_BACKENDS = [
+        "axes.backends.AxesStandaloneBackend",
+        "django.contrib.auth.backends.ModelBackend",
+    ]
     SESSION_COOKIE_NAME = "trialsite"
     CSRF_COOKIE_NAME = "trialsite_csrf"
 

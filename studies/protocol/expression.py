@@ -109,7 +109,7 @@ def _allowed(node: ast.AST) -> bool:
 # Evaluation
 
 
-def _evaluate(node: ast.expr, values: Mapping[str, Value]) -> Value:  # noqa: PLR0911 - one per form
+def _evaluate(node: ast.expr, values: Mapping[str, Value]) -> Value:
     match node:
         case ast.Constant(value=value):
             return value  # type: ignore[return-value]  # parse let through nothing but numbers, bools and texts
@@ -185,7 +185,7 @@ def _finite(value: float) -> float | None:
 # Kinds: a mistake in a protocol is found when it is loaded, not when the first participant meets it.
 
 
-def _kind(  # noqa: PLR0911 - one per form
+def _kind(
     node: ast.expr, types: Mapping[str, FindingType], found: list[str]
 ) -> FindingType | None:
     """The kind of value of a part; None when a mistake in it (added to `found`) leaves it open."""

@@ -62,7 +62,7 @@ def _visits(person: Participant, now: datetime, *, sees_unit: bool) -> list[Row]
             {
                 "visit": visit,
                 "label": definition.visit(visit.code).label,
-                "state": visit_state(visit, shown, now=now),
+                "state": visit_state(visit, shown),
                 "forms": [{"form": form, "url": form_url(person, form)} for form in shown],
             }
         )

@@ -60,7 +60,7 @@ def _grid(rows: list[Participant]) -> list[dict[str, object]]:
     now = timezone.now()
     cells: dict[int, list[dict[str, object]]] = {row.pk: [] for row in rows}
     for visit, forms_of_visit in forms_of(rows, now=now):
-        cells[visit.participant_id].append({"visit": visit, "state": visit_state(visit, forms_of_visit, now=now)})
+        cells[visit.participant_id].append({"visit": visit, "state": visit_state(visit, forms_of_visit)})
     return [{"participant": row, "cells": cells[row.pk]} for row in rows]
 
 
