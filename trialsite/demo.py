@@ -21,7 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import psycopg
+
 from trialsite.progress import step
+from trialsite.services.connection import database_url
 from trialsite.services.failure import ServicesError
 from trialsite.services.layout import CHECKOUT, Layout, runs_as_root
 from trialsite.services.processes import (
@@ -117,14 +120,16 @@ class DemoRecord:
         """Remember nothing but that this is a demo."""
         self._write({"done": []})
 
-    def claim(self) -> None:
-        """Make the record; refuse data that somebody keeps without one."""
+    def claim(self, layout: Layout) -> None:
+        """Make the record; refuse tables that somebody keeps without one. The servers are up."""
         if self.path.exists():
             return
-        if Layout(self.path.parent).postgres_data.exists():
+        with psycopg.connect(database_url("owner", layout=layout)) as connection:
+            row = connection.execute("SELECT to_regclass('public.django_migrations')").fetchone()
+        if row != (None,):
             raise DemoError(
-                f"{self.path.parent} already holds a database that is not a demo's. Set TRIALSITE_VAR to "
-                "another folder for the demo."
+                f"{layout.var} already holds a database that is not a demo's. Set TRIALSITE_VAR to another "
+                "folder for the demo."
             )
         self.forget()
 
@@ -175,7 +180,6 @@ def running_demo(layout: Layout, port: int) -> Iterator[Supervisor]:
     refuse_taken_ports(port)
     layout.var.mkdir(mode=0o700, parents=True, exist_ok=True)
     record = DemoRecord(layout.var / "demo.json")
-    record.claim()
     with Supervisor(layout) as supervisor:
         if record.was_interrupted():
             with step("starting over: the last demo was interrupted half-way"):
@@ -183,6 +187,7 @@ def running_demo(layout: Layout, port: int) -> Iterator[Supervisor]:
                 record.forget()
         with step("starting PostgreSQL and Valkey"):
             start_servers(supervisor)
+        record.claim(layout)
         run_steps(supervisor, BEFORE_THE_SITE, record)
         with step("starting the doors, the workers and beat"):
             start_site(supervisor, port)

@@ -11,15 +11,17 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from trialsite import demo
 from trialsite.demo import DemoError, DemoRecord, Step, run_steps
 from trialsite.services import site
+from trialsite.services.connection import database_url
 from trialsite.services.identity import birth
 from trialsite.services.layout import CHECKOUT, Layout
 from trialsite.services.processes import ProcessDiedError, Supervisor, read_record
-from trialsite.services.servers import remove_site
+from trialsite.services.servers import embedded_servers, remove_site
 from trialsite.services.site import (
     OWN_TO_A_PROCESS,
     PortTakenError,
@@ -61,7 +63,7 @@ def test_a_second_demo_repeats_only_what_must_be_repeated(layout: Layout) -> Non
         once(note(layout, "t")),
     ]
     record = DemoRecord(layout.var / "demo.json")
-    record.claim()
+    record.forget()
     for _ in range(2):
         with Supervisor(layout) as supervisor:
             run_steps(supervisor, steps, record)
@@ -71,7 +73,7 @@ def test_a_second_demo_repeats_only_what_must_be_repeated(layout: Layout) -> Non
 def test_after_a_failed_step_the_next_demo_goes_on_with_that_step(layout: Layout) -> None:
     fail = once(note(layout, "f") + "; raise SystemExit('the protocol is unreadable')")
     record = DemoRecord(layout.var / "demo.json")
-    record.claim()
+    record.forget()
     with Supervisor(layout) as supervisor:
         with pytest.raises(ProcessDiedError, match="the protocol is unreadable"):
             run_steps(supervisor, [once(note(layout, "a")), fail, once(note(layout, "z"))], record)
@@ -82,7 +84,7 @@ def test_after_a_failed_step_the_next_demo_goes_on_with_that_step(layout: Layout
 
 def test_a_demo_interrupted_in_what_must_be_done_in_one_go_is_started_over(layout: Layout) -> None:
     record = DemoRecord(layout.var / "demo.json")
-    record.claim()
+    record.forget()
     half = Step("half", ("-c", "raise SystemExit(1)"), "app", in_one_go=True)
     with Supervisor(layout) as supervisor, pytest.raises(ProcessDiedError):
         run_steps(supervisor, [once(note(layout, "a")), half], record)
@@ -98,9 +100,7 @@ def test_a_step_runs_as_its_role_and_knows_no_other(layout: Layout, monkeypatch:
         monkeypatch.setenv(name, "somebody else's")
     code = f"import json, os; json.dump(dict(os.environ), open({str(layout.var / 'notes')!r}, 'w'))"
     with Supervisor(layout) as supervisor:
-        run_steps(
-            supervisor, [Step("a step", ("-c", code), "unblinded")], DemoRecord(layout.var / "demo.json")
-        )
+        run_steps(supervisor, [Step("a step", ("-c", code), "unblinded")], DemoRecord(layout.var / "demo.json"))
     found = json.loads(notes(layout))
     assert found["DB_ROLE"] == "unblinded"
     assert found["DATABASE_URL"].startswith("postgresql://unblinded:")
@@ -117,17 +117,28 @@ def test_no_process_of_the_site_is_the_owner_or_the_superuser(layout: Layout) ->
         assert f"//{other}:" not in found["DATABASE_URL"] + found["REDIS_URL"]
 
 
-def test_a_database_that_is_no_demo_is_neither_used_nor_removed(layout: Layout) -> None:
+def test_a_database_that_is_no_demo_is_not_used(layout: Layout) -> None:
+    record = DemoRecord(layout.var / "demo.json")
+    with embedded_servers(layout.var):
+        with psycopg.connect(database_url("owner", layout=layout), autocommit=True) as owner:
+            owner.execute("CREATE TABLE public.django_migrations ()")
+        with pytest.raises(DemoError, match="not a demo's"):
+            record.claim(layout)
+        with psycopg.connect(database_url("owner", layout=layout), autocommit=True) as owner:
+            owner.execute("DROP TABLE public.django_migrations")
+        record.claim(layout)
+    assert record.path.exists()
+
+
+def test_a_database_that_is_no_demo_is_not_removed(layout: Layout) -> None:
     layout.postgres_data.mkdir(parents=True)
-    with pytest.raises(DemoError, match="not a demo's"):
-        DemoRecord(layout.var / "demo.json").claim()
     with pytest.raises(DemoError, match="not a demo's"):
         demo.reset(lambda _: None)
     assert layout.postgres_data.exists()
 
 
 def test_a_demo_is_removed_with_all_its_data(layout: Layout) -> None:
-    DemoRecord(layout.var / "demo.json").claim()
+    DemoRecord(layout.var / "demo.json").forget()
     layout.postgres_data.mkdir(parents=True)
     assert demo.reset(lambda _: None) == 0
     assert not layout.var.exists()
@@ -135,16 +146,14 @@ def test_a_demo_is_removed_with_all_its_data(layout: Layout) -> None:
 
 
 def test_a_running_demo_is_not_removed(layout: Layout) -> None:
-    DemoRecord(layout.var / "demo.json").claim()
+    DemoRecord(layout.var / "demo.json").forget()
     with Supervisor(layout), pytest.raises(DemoError, match=f"process {os.getpid()}"):
         demo.reset(lambda _: None)
     assert layout.var.exists()
 
 
 @pytest.mark.parametrize("taken", [0, 1], ids=["the open door's", "the closed door's"])
-def test_a_taken_port_is_named_with_what_to_do(
-    taken: int, layout: Layout, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_taken_port_is_named_with_what_to_do(taken: int, layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     port = demo.two_free_ports()
     with socket.socket() as somebody:
         somebody.bind(("127.0.0.1", port + taken))
