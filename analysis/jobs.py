@@ -51,11 +51,7 @@ class JobLost(Exception):
 
 def run(job_id: int) -> None:
     """Run a job if it is this side's, due, and nobody else's. Safe to call any number of times."""
-    job = (
-        Job.objects.filter(pk=job_id, side=own_side())
-        .exclude(status__in=[_State.DONE, _State.FAILED])
-        .first()
-    )
+    job = Job.objects.filter(pk=job_id, side=own_side()).exclude(status__in=[_State.DONE, _State.FAILED]).first()
     if job is None or not _ready(job) or not _claim(job):
         return
     try:
@@ -64,9 +60,9 @@ def run(job_id: int) -> None:
     except JobLost:
         _log.warning("Job %s went to another worker.", job.pk)
         return
-    except (OperationalError, InterfaceError, StreamBroken):
+    except (OperationalError, InterfaceError, StreamBroken) as error:
         # The database went away: nothing can be written now. The sweep finds the job without a sign of life.
-        _log.exception("Job %s lost the database.", job.pk)
+        _log.warning("Job %s lost the database (%s).", job.pk, type(error).__name__)
         return
     if failure:
         _fail(job, failure)
@@ -130,7 +126,9 @@ def _ready(job: Job) -> bool:
     missing = WORK[Job.Kind(job.kind)].waits_for(job)
     if not missing:
         return True
-    if timezone.now() - job.ordered_at > PATIENCE:
+    # What was ordered before and is under way may be what is missing, however long its worker was away.
+    under_way = Job.objects.filter(study=job.study_id, pk__lt=job.pk, status__in=[_State.QUEUED, _State.RUNNING])
+    if timezone.now() - job.ordered_at > PATIENCE and not under_way.exists():
         _fail(job, missing)
     elif job.failure != missing:
         Job.objects.filter(pk=job.pk, status=_State.QUEUED).update(failure=missing)

@@ -58,9 +58,7 @@ def test_a_taken_cut_holds_every_row_of_the_study_in_the_order_of_its_key(cut: D
     participants = read(folder, "participant")
     assert participants["id"].to_pylist() == sorted(p.pk for p in trial.participants)
     assert participants["identifier"].to_pylist() == [p.identifier for p in trial.participants]
-    assert {"entered_at", "entered_by", "changed_at", "changed_in", "change_no"} <= set(
-        participants.column_names
-    )
+    assert {"entered_at", "entered_by", "changed_at", "changed_in", "change_no"} <= set(participants.column_names)
     assert cut.status == DataCut.Status.TAKEN
     assert cut.manifest_sha256 == hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
 
@@ -133,6 +131,17 @@ def test_no_arm_nor_name_is_anywhere_in_the_folders_of_a_cut(cut: DataCut, folde
     assert not (folders / "closed").exists()
 
 
+def test_the_files_of_a_cut_are_the_same_when_all_arms_are_swapped(cut: DataCut, trial: SmallTrial, as_role: Connect):
+    with as_role("owner") as owner:
+        owner.execute("SET ROLE concealer")
+        swapped = owner.execute("UPDATE concealed.list_row SET arm = CASE arm WHEN 'KET' THEN 'PLA' ELSE 'KET' END")
+        assert swapped.rowcount == 4
+    again = cuts.take(cuts.order_cut(Program("test"), study=trial.study), progress=unwatched)
+    for part in (cuts.blinded_folder, cuts.restricted_folder):
+        first, second = (cuts.read_manifest(part(each.name)).manifest["files"] for each in (cut, again))
+        assert first == second
+
+
 def test_a_cut_holds_one_study_only(as_role: Connect, trial: SmallTrial):
     other = make_small_trial(as_role("unblinded"), code="OTHER", randomised=1)
     cut = cuts.take(cuts.order_cut(Program("test"), study=other.study), progress=unwatched)
@@ -166,9 +175,7 @@ def test_a_cut_whose_files_and_database_count_differently_does_not_count_as_take
 ):
     # A file that lost a cell on its way: one row more is what the database would say.
     honest = counted_in_file
-    monkeypatch.setattr(
-        blinded, "counted_in_file", lambda path: Counted(honest(path).rows, honest(path).cells - 1)
-    )
+    monkeypatch.setattr(blinded, "counted_in_file", lambda path: Counted(honest(path).rows, honest(path).cells - 1))
     cut = cuts.order_cut(Program("test"), study=trial.study)
     with pytest.raises(cuts.CountsDiffer, match="does not count as taken"):
         cuts.take(cut, progress=unwatched)
@@ -178,9 +185,7 @@ def test_a_cut_whose_files_and_database_count_differently_does_not_count_as_take
     assert not cuts.restricted_folder(cut.name).exists()
 
 
-def test_what_is_entered_while_a_cut_is_written_is_not_in_it(
-    trial: SmallTrial, monkeypatch: pytest.MonkeyPatch
-):
+def test_what_is_entered_while_a_cut_is_written_is_not_in_it(trial: SmallTrial, monkeypatch: pytest.MonkeyPatch):
     """Rows entered between the first and the last table: the snapshot was taken before."""
     written: list[str] = []
     write = Snapshot.write
@@ -243,9 +248,7 @@ def test_two_workers_taking_one_cut_at_once_write_it_once(trial: SmallTrial):
     assert len(set(hashes)) == 1
 
 
-def test_verify_cut_names_the_file_in_which_one_byte_changed(
-    cut: DataCut, capsys: pytest.CaptureFixture[str]
-):
+def test_verify_cut_names_the_file_in_which_one_byte_changed(cut: DataCut, capsys: pytest.CaptureFixture[str]):
     call_command("verify_cut", cut.name)
     assert "as its manifest says" in capsys.readouterr().out
     path = cuts.blinded_folder(cut.name) / "score.parquet"
@@ -261,9 +264,7 @@ def test_verify_cut_finds_missing_and_foreign_files_and_a_rewritten_manifest(cut
     folder = cuts.blinded_folder(cut.name)
     folder.chmod(0o755)
     (folder / "site.parquet").rename(folder / "sites.parquet")
-    with pytest.raises(
-        cuts.CutDoesNotVerify, match=r"site\.parquet is missing; sites\.parquet is not in the manifest"
-    ):
+    with pytest.raises(cuts.CutDoesNotVerify, match=r"site\.parquet is missing; sites\.parquet is not in the manifest"):
         cuts.verify_folder(folder)
     (folder / "sites.parquet").rename(folder / "site.parquet")
     manifest = folder / "manifest.json"

@@ -52,9 +52,7 @@ def state(job: Job) -> tuple[str, str, int]:
 
 def pretend_silence(job: Job, *, attempt: int = 1) -> None:
     """A worker took the job and has not been heard of for an hour."""
-    Job.objects.filter(pk=job.pk).update(
-        status="running", attempt=attempt, heartbeat_at=timezone.now() - AN_HOUR
-    )
+    Job.objects.filter(pk=job.pk).update(status="running", attempt=attempt, heartbeat_at=timezone.now() - AN_HOUR)
 
 
 def test_ordering_puts_the_key_and_nothing_else_on_the_queue(cut_job: Job, pushed: Pushed):
@@ -198,9 +196,7 @@ def test_a_job_that_loses_the_database_waits_for_the_sweep(cut_job: Job, monkeyp
     assert state(cut_job) == ("running", "", 1)
 
 
-def test_a_failure_shows_a_code_from_the_list_and_is_written_on_the_cut(
-    cut_job: Job, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_failure_shows_a_code_from_the_list_and_is_written_on_the_cut(cut_job: Job, monkeypatch: pytest.MonkeyPatch):
     def differs(*_: object, **__: object) -> None:
         raise cuts.CountsDiffer("score.parquet holds 3 rows")
 
@@ -210,9 +206,7 @@ def test_a_failure_shows_a_code_from_the_list_and_is_written_on_the_cut(
     assert DataCut.objects.get().status == "failed"
 
 
-def test_a_failed_job_can_be_ordered_again_and_then_runs(
-    cut_job: Job, pushed: Pushed, monkeypatch: pytest.MonkeyPatch
-):
+def test_a_failed_job_can_be_ordered_again_and_then_runs(cut_job: Job, pushed: Pushed, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as broken:
         broken.setattr(cuts, "take", lambda *_, **__: 1 / 0)
         jobs.run(cut_job.pk)
@@ -258,6 +252,15 @@ def test_a_job_that_waits_too_long_fails_and_comes_back_with_what_it_waited_for(
     assert state(report)[0] == state(cut_job)[0] == "queued"
     look.refresh_from_db()
     assert look.status == "ordered"
+
+
+def test_a_job_waits_on_while_what_it_waits_for_has_not_failed(trial: SmallTrial, plan: Plan, pushed: Pushed):
+    """A worker that was away for a night finds all of the look's jobs to do, in whatever order they come."""
+    order_look(Program("test"), study=trial.study, number=1)
+    Job.objects.update(ordered_at=timezone.now() - 2 * jobs.PATIENCE)
+    report = Job.objects.get(kind="open_report")
+    jobs.run(report.pk)
+    assert state(report) == ("queued", "not_ready", 0)
 
 
 def test_a_finished_cut_wakes_what_waits_for_it_on_both_queues(trial: SmallTrial, plan: Plan, pushed: Pushed):
