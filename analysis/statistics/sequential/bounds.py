@@ -173,9 +173,7 @@ def _lower(rule: Given | Spend, look: int, paths: Paths, time: float, drift: flo
 
 def _fitted(family: FixedBounds, looks: int, absent: float) -> FloatArray:
     if len(family.z) not in (looks, looks - 1):
-        msg = (
-            f"fixed_bounds holds {len(family.z)} values; allowed at {looks} looks are {looks} or {looks - 1}."
-        )
+        msg = f"fixed_bounds holds {len(family.z)} values; allowed at {looks} looks are {looks} or {looks - 1}."
         raise ValueError(msg)
     z = np.full(looks, absent)
     z[: len(family.z)] = [absent if np.isnan(value) else value for value in family.z]

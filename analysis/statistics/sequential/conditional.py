@@ -28,9 +28,7 @@ def conditional_power(z: float, look: int, *, design: Design, drift: Drift = "tr
     Reference: Jennison & Turnbull (2000), chapter 10.
     """
     number = _open_look(z, look, design)
-    return _later_crossing(
-        z, number, design, _drift(drift, z, float(design.timing[number - 1]), design.drift)
-    )
+    return _later_crossing(z, number, design, _drift(drift, z, float(design.timing[number - 1]), design.drift))
 
 
 def predictive_power(z: float, look: int, *, design: Design, prior: Prior = None) -> float:
@@ -46,9 +44,7 @@ def predictive_power(z: float, look: int, *, design: Design, prior: Prior = None
     return float(np.dot(_POSTERIOR_WEIGHTS, powers))
 
 
-def single_look_conditional_power(
-    z: float, fraction: float, final_critical_value: float, *, drift: Drift
-) -> float:
+def single_look_conditional_power(z: float, fraction: float, final_critical_value: float, *, drift: Drift) -> float:
     """Probability that the final z exceeds its critical value, given z at one interim look at `fraction` in
     (0, 1).
 

@@ -143,9 +143,7 @@ class Design:
             expected_information=self.inflation_factor * share,
         )
 
-    def update(
-        self, actual_information: ArrayLike, planned_maximum: float, *, ended: bool | None = None
-    ) -> "Design":
+    def update(self, actual_information: ArrayLike, planned_maximum: float, *, ended: bool | None = None) -> "Design":
         """The design at the information that came (Lan & DeMets 1983; overrun, underrun, unplanned looks).
 
         actual_information: strictly increasing, > 0, one per look, in the units of planned_maximum.
@@ -175,13 +173,9 @@ class Design:
         # The effect stays, so the drift grows with the root of the information.
         drift = self.drift * sqrt(growth)
         inflation = self.inflation_factor * growth
-        return _assembled(
-            self.terms, plan, spending_time, bounds=solve(plan, drift), drift=drift, inflation=inflation
-        )
+        return _assembled(self.terms, plan, spending_time, bounds=solve(plan, drift), drift=drift, inflation=inflation)
 
-    def sample_size(
-        self, *, difference: float, sd: float, ratio: float = 1, dropout: float = 0
-    ) -> SampleSize:
+    def sample_size(self, *, difference: float, sd: float, ratio: float = 1, dropout: float = 0) -> SampleSize:
         """Participants for a difference of two means with a common sd; ratio is group 1 : group 2.
 
         Unrounded; dropout (0 to <1) is the share without the endpoint, whom the total is inflated for.
@@ -236,8 +230,12 @@ def design(
         raise ValueError("futility with sides=2 is not defined; allowed is futility=None, or sides=1.")
     terms = Terms(alpha, beta, sides, efficacy or lan_demets_of(), futility, binding)
     plan = _plan(terms, looks, looks)
-    upper, lower, drift = _powered(plan, beta)
-    _refuse_overspending(plan, terms.efficacy, upper, lower)
+    try:
+        upper, lower, drift = _powered(plan, beta)
+    except ArithmeticError as error:
+        msg = f"No bounds have alpha {alpha} and beta {beta} with this futility; loosen it."
+        raise ValueError(msg) from error
+    _refuse_wrong_alpha(plan, terms.efficacy, upper, lower)
     inflation = (drift / _fixed_drift(alpha, beta)) ** 2
     return _assembled(terms, plan, looks, bounds=(upper, lower), drift=drift, inflation=inflation)
 
@@ -297,14 +295,15 @@ def _fixed_drift(alpha: float, beta: float) -> float:
     return float(-ndtri(alpha) - ndtri(beta))
 
 
-def _refuse_overspending(plan: Plan, efficacy: Family, upper: FloatArray, lower: FloatArray) -> None:
-    """Bounds given by hand may cost more than alpha.
+def _refuse_wrong_alpha(plan: Plan, efficacy: Family, upper: FloatArray, lower: FloatArray) -> None:
+    """Bounds given by hand may cost more than alpha; binding futility may leave too few paths to spend it.
 
-    Rounding is not held against them, nor is the usual Haybittle-Peto rule of 3 and then 1.96.
+    Rounding is not held against the bounds, nor is the usual Haybittle-Peto rule of 3 and then 1.96.
     """
-    if not isinstance(efficacy, FixedBounds):
-        return
     cost = float(crossing(plan.timing, upper, null_lower(plan, upper, lower), 0.0)[0].sum())
     if cost > plan.alpha * 1.05:
         msg = f"efficacy bounds spend {cost:.5f}, alpha is {plan.alpha}; raise them or leave out the last."
+        raise ValueError(msg)
+    if cost < plan.alpha * (1 - 1e-6) and not isinstance(efficacy, FixedBounds):
+        msg = f"futility ends so many trials that only {cost:.5f} of alpha {plan.alpha} can be spent; loosen it."
         raise ValueError(msg)

@@ -116,9 +116,7 @@ def user_spending(points: Sequence[tuple[float, float]]) -> Spending:
         raise ValueError("points must be pairs of (information fraction, share of the error), at least one.")
     fractions, shares = np.r_[0.0, table[:, 0]], np.r_[0.0, table[:, 1]]
     if not (np.all(np.diff(fractions) > 0) and np.all(np.diff(shares) >= 0)):
-        msg = (
-            f"points are {table.tolist()}; fractions must rise strictly from above 0, shares must never fall."
-        )
+        msg = f"points are {table.tolist()}; fractions must rise strictly from above 0, shares must never fall."
         raise ValueError(msg)
     if fractions[-1] != 1 or shares[-1] != 1:
         msg = f"points end at {table[-1].tolist()}; the last must be (1, 1), all of the error."
@@ -135,9 +133,7 @@ def fixed_bounds(z: Sequence[float]) -> FixedBounds:
     """
     bounds = tuple(float(value) if value is not None else nan for value in z)
     if not bounds or any(not (isfinite(value) or np.isnan(value)) for value in bounds):
-        msg = (
-            f"z is {list(z)}; allowed are finite numbers, nan at a look without a bound, at least one value."
-        )
+        msg = f"z is {list(z)}; allowed are finite numbers, nan at a look without a bound, at least one value."
         raise ValueError(msg)
     return FixedBounds(bounds)
 

@@ -89,9 +89,7 @@ def repeated_intervals(z: ArrayLike, standard_errors: ArrayLike, *, design: Desi
     statistics = numbers("z", z, at_most=design.looks)
     errors = numbers("standard_errors", standard_errors)
     if errors.shape != statistics.shape or np.any(errors <= 0):
-        msg = (
-            f"standard_errors is {errors.tolist()}; allowed are {statistics.size} numbers above 0, one per z."
-        )
+        msg = f"standard_errors is {errors.tolist()}; allowed are {statistics.size} numbers above 0, one per z."
         raise ValueError(msg)
     margin = design.upper[: statistics.size] * errors
     p = np.array([_repeated_p(value, look, design) for look, value in enumerate(statistics)])
@@ -112,9 +110,7 @@ def sequential_p(z: ArrayLike, *, design: Design) -> float:
 def _stopping_statistic(z: ArrayLike, look: int, design: Design) -> float:
     path = numbers("z", z)
     if path.size not in (1, look):
-        msg = (
-            f"z holds {path.size} values at look {look}; allowed are 1 (this look's) or {look} (all so far)."
-        )
+        msg = f"z holds {path.size} values at look {look}; allowed are 1 (this look's) or {look} (all so far)."
         raise ValueError(msg)
     low = design.lower if design.binding or design.sides == 2 else np.full(design.looks, -inf)
     if path.size > 1:

@@ -59,9 +59,14 @@ def below(paths: Paths, time: float, drift: float, z: float) -> float:
 
 
 def bound_above(paths: Paths, time: float, drift: float, probability: float) -> float:
-    """The z that a running path exceeds at `time` with this probability; infinite when it is 0."""
+    """The z that a running path exceeds at `time` with this probability.
+
+    Infinite when the probability is 0, minus infinity when fewer paths than that are still running.
+    """
     if probability <= 0:
         return inf
+    if probability >= paths.mass.sum():
+        return -inf
     return _quantile(paths, time, drift, probability, upper=True)
 
 
@@ -77,9 +82,7 @@ def bound_below(paths: Paths, time: float, drift: float, probability: float) -> 
     return _quantile(paths, time, drift, probability, upper=False)
 
 
-def carry(
-    paths: Paths, time: float, drift: float, region: tuple[float, float], following: float | None
-) -> Paths:
+def carry(paths: Paths, time: float, drift: float, region: tuple[float, float], following: float | None) -> Paths:
     """The paths whose statistic at `time` lies inside `region` (lower, upper on the z scale).
 
     `following` is the time of the next look (None after the last): the closer it is, the finer the nodes.

@@ -39,9 +39,7 @@ class SampleSize:
     expected_h1: float
 
 
-def size_for_means(
-    need: Requirement, *, difference: float, sd: float, ratio: float, dropout: float
-) -> SampleSize:
+def size_for_means(need: Requirement, *, difference: float, sd: float, ratio: float, dropout: float) -> SampleSize:
     """Difference of means: n2 = (1 + 1/ratio) (z_alpha + z_beta)^2 sd^2 / difference^2, n1 = ratio n2."""
     _nonzero("difference", difference)
     _above_zero("sd", sd)

@@ -62,9 +62,7 @@ def test_one_look_of_the_group_sequential_graph_is_the_plain_graph():
     edges = [[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]
     for z in rng.normal(1.8, 1, size=(30, 3)):
         from_p = multiplicity.graphical([0.5, 0.3, 0.2], edges, ndtr(-z))
-        found = multiplicity.group_sequential_graphical(
-            [0.5, 0.3, 0.2], edges, [OF, POCOCK, OF], [z], timing=[1.0]
-        )
+        found = multiplicity.group_sequential_graphical([0.5, 0.3, 0.2], edges, [OF, POCOCK, OF], [z], timing=[1.0])
         np.testing.assert_array_equal(found.rejected, from_p.rejected)
 
 
@@ -104,8 +102,8 @@ def test_a_hypothesis_not_tested_is_not_rejected():
 
 
 def test_the_familywise_error_of_a_secondary_is_kept_whatever_the_primary_does():
-    # Simulation: true secondary null, strong primary, correlation 0.9, 20,000 trials of two looks, the rule by
-    # bounds. Full alpha after an early stop would reject more than that.
+    # Simulation: true secondary null, strong primary, correlation 0.9, 20,000 trials of two looks, the rule
+    # by bounds. Full alpha after an early stop would reject more than that.
     timing = np.array([0.5, 1.0])
     primary = sequential.design(timing, efficacy=OF).efficacy_z
     secondary = sequential.design(timing, efficacy=OF).efficacy_z

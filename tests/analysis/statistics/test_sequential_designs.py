@@ -186,9 +186,9 @@ def test_spending_functions_have_their_published_values():
     )
     assert sequential.hwang_shih_decani(0.0).spent([0.3], 0.05)[0] == pytest.approx(0.015)
     assert sequential.kim_demets(3).spent([0.5], 0.04)[0] == pytest.approx(0.005)
-    assert sequential.user_spending([(0.4, 0.2), (1, 1)]).spent(
-        [0.2, 0.7, 1.2], 0.1
-    ).tolist() == pytest.approx([0.01, 0.06, 0.1])
+    assert sequential.user_spending([(0.4, 0.2), (1, 1)]).spent([0.2, 0.7, 1.2], 0.1).tolist() == pytest.approx(
+        [0.01, 0.06, 0.1]
+    )
 
 
 def test_a_design_travels_to_another_process_unchanged():
@@ -215,6 +215,7 @@ def test_a_design_travels_to_another_process_unchanged():
         ({"futility": sequential.pocock()}, "futility is Pocock"),
         ({"efficacy": sequential.fixed_bounds([2.0, 2.0, 2.0, 2.0])}, "fixed_bounds holds 4 values"),
         ({"efficacy": sequential.fixed_bounds([2.0, 1.5])}, "efficacy bounds spend 0.0"),
+        ({"futility": sequential.fixed_bounds([4.0]), "binding": True}, "only 0.0.* of alpha 0.025 can be spent"),
     ],
 )
 def test_an_impossible_design_is_refused_with_the_argument_named(arguments, complaint):
