@@ -10,6 +10,7 @@ from analysis.datasets import Trial
 from analysis.interim.groups import Groups
 from analysis.interim.numbers import share, summary
 
+_WITH_MEANS = ("change", "level")
 _SEXES = {"F": "Female", "M": "Male"}
 
 
@@ -20,13 +21,15 @@ def baseline(trial: Trial, groups: Groups) -> dict[str, Any]:
     rows += _categories("Sex", people["sex"].map(_SEXES), groups, tuple(_SEXES.values()))
     for name in trial.strata.columns:
         rows += _categories(_factor_label(trial, name), trial.strata[name], groups, _levels(trial, name))
+    names = trial.cut.rows("instrumentversion", ["key", "name"]).drop_duplicates("key").set_index("key")["name"]
     seen: set[tuple[str, str | None, str]] = set()
     for endpoint in trial.plan.endpoints:
         source = (endpoint.instrument, endpoint.item or endpoint.score, endpoint.baseline.code)
         if source not in seen:
             seen.add(source)
             values = trial.values(endpoint)[endpoint.baseline.code]
-            rows.append(_numeric(f"{source[0]} {source[1]}", values, groups))
+            name = names.get(endpoint.instrument, "") or endpoint.instrument
+            rows.append(_numeric(f"{name}: {source[1]}".replace("_", " "), values, groups))
     return {"groups": groups.head(), "rows": rows}
 
 
@@ -34,6 +37,9 @@ def descriptives(trial: Trial, groups: Groups) -> list[dict[str, Any]]:
     """Every numeric endpoint at every timepoint: n, missing, mean, SD, median, in each column."""
     tables = []
     for endpoint in trial.plan.endpoints:
+        # Responders, losses and contrasts are drawn from values that another endpoint shows.
+        if endpoint.type not in _WITH_MEANS:
+            continue
         values = trial.values(endpoint)
         labels = {t.code: t.label or t.code for t in (endpoint.baseline, *endpoint.timepoints)}
         cells = [

@@ -80,7 +80,11 @@ def _failed_criteria(trial: Trial) -> list[dict[str, Any]]:
     rows = trial.cut.rows("eligibilitydecision", ["participant_id", "failed_criteria"])
     rows = rows[rows["participant_id"].isin(failed)]
     counts = Counter(criterion for text in rows["failed_criteria"] for criterion in orjson.loads(text or "[]"))
-    return [{"criterion": name, "count": counts[name]} for name in sorted(counts, key=_criterion_order)]
+    words = {each.id: each.text for each in trial.protocol.eligibility} if trial.protocol else {}
+    return [
+        {"criterion": name, "text": words.get(name, ""), "count": counts[name]}
+        for name in sorted(counts, key=_criterion_order)
+    ]
 
 
 def _criterion_order(name: str) -> tuple[str, int]:

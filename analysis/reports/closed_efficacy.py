@@ -7,8 +7,8 @@ from typing import Any
 
 from analysis.reports import figures_by_arm
 from analysis.reports.blocks import Block, Cell, Figure, Heading, Paragraph, row, table
-from analysis.reports.shared_tables import group_head, why_not
-from analysis.reports.wording import NONE, count, interval, mean_sd, number, p_value
+from analysis.reports.shared_tables import counts, group_head, why_not
+from analysis.reports.wording import NONE, interval, mean_sd, number, p_value
 
 Result = Mapping[str, Any]
 _METHODS = {
@@ -94,8 +94,8 @@ def responder_blocks(responders: Result) -> list[Block]:
     if not responders["estimable"]:
         return [why_not(responders, "Responders")]
     groups = responders["groups"]
-    rows = [row(each["definition"], *(count(cell) for cell in each["cells"])) for each in responders["rows"]]
-    missing = [Cell(str(each["missing"]), f"of {each['n']}") for each in responders["missing"]]
+    rows = [row(each["definition"], *counts(each["cells"], groups)) for each in responders["rows"]]
+    missing = [str(each["missing"]) for each in responders["missing"]]
     rows.append(row("Missing, counted as not responding", *missing))
     blocks: list[Block] = [table("Responders", group_head("", groups), rows), _compared(responders)]
     if responders["not_applied"]:
@@ -150,6 +150,9 @@ def endpoint_tables(descriptives: Sequence[Result], labels: Mapping[str, str]) -
     """Means of every endpoint by arm and time."""
     blocks: list[Block] = []
     for endpoint in descriptives:
+        if not any(cell["n"] for cell in endpoint["cells"]):
+            blocks.append(Paragraph(f"{endpoint['label']}: no values in this cut.", "missing"))
+            continue
         cells = {(cell["timepoint"], cell["arm"]): cell for cell in endpoint["cells"]}
         names = {cell["timepoint"]: cell["label"] for cell in endpoint["cells"]}
         rows = [row(label, *(mean_sd(cells[code, arm]) for arm in labels)) for code, label in names.items()]

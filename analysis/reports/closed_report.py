@@ -55,9 +55,9 @@ def _blocks(result: Result) -> list[Block]:
     blocks += [Heading("Primary endpoint", page=True)]
     for model in result["models"]:
         blocks += model_blocks(model, labels, result)
-    blocks += [Heading("Responders", page=True), *responder_blocks(result["responders"])]
+    blocks += [Heading("Responders"), *responder_blocks(result["responders"])]
     blocks += [Heading("Loss of response"), *loss_blocks(result["loss_of_response"], list(labels))]
-    blocks += [Heading("Participants", page=True), *disposition_tables(result["disposition"])]
+    blocks += [Heading("Participants"), *disposition_tables(result["disposition"])]
     blocks += [Heading("Safety", page=True)]
     figure = figures_by_arm.harms(result["safety"])
     blocks += [figure] if figure else []
@@ -130,9 +130,11 @@ def _trail(decision: Result) -> Block:
 
 
 def _step_value(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.2e}".replace("-", "\u2212") if 0 < abs(value) < 0.0001 else number(value, 4)
-    return str(value)
+    if not isinstance(value, float):
+        return str(value)
+    if 0 < abs(value) < 0.0001:
+        return f"{value:.2e}".replace("-", "\u2212")
+    return number(value, 1 if abs(value) >= 10 else 4)
 
 
 def _bounds(decision: Result) -> Block:
@@ -146,8 +148,8 @@ def _bounds(decision: Result) -> Block:
         for each in decision["bounds_to_come"]
     ]
     planned = "; ".join(f"{each['units']} units {number(each['bound'], 3)}" for each in decision["planned_bounds"])
-    sides = "one-sided" if decision["sides"] == 1 else "two-sided"
-    note = f"{decision['spending']}, {sides} alpha {decision['alpha']:g} on each side. As planned: {planned}."
+    sides = "one-sided" if decision["sides"] == 1 else "on each of two sides"
+    note = f"{decision['spending']}, alpha {decision['alpha']:g} {sides}. As planned: {planned}."
     head = ("", "Units", "Information", "Bound (z)", "z", "Crossed")
     return table("Bounds at the information that came", head, rows, note=note)
 

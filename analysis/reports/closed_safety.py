@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.reports.blocks import Block, Paragraph, row, table
-from analysis.reports.shared_tables import group_head
-from analysis.reports.wording import count, median_range
+from analysis.reports.shared_tables import counts, group_head
+from analysis.reports.wording import median_range
 
 Result = Mapping[str, Any]
 _ACTIONS = {"ALERT": "Physician alerted", "HOLD": "Infusion held", "STOP": "Infusion stopped"}
@@ -26,15 +26,15 @@ def infusion_day_blocks(found: Result) -> list[Block]:
     ]
     note = "Median (smallest to largest) of each person's extreme after the infusion started."
     blocks: list[Block] = [table("Infusion day", group_head("", groups), rows, note=note)]
-    actions = [row(_ACTIONS[each["action"]], *(count(cell) for cell in each["cells"])) for each in found["actions"]]
+    actions = [row(_ACTIONS[each["action"]], *counts(each["cells"], groups)) for each in found["actions"]]
     blocks.append(table("Safety rules: participants", group_head("", groups), actions))
-    rules = [row(f"{each['rule']} {each['action']}", *(count(cell) for cell in each["cells"])) for each in found["rules"]]
+    rules = [row(f"{each['rule']} {each['action']}", *counts(each["cells"], groups)) for each in found["rules"]]
     blocks.append(
         table("Safety rules that fired", group_head("Rule", groups), rules)
         if rules
         else Paragraph("No safety rule has fired.", "note")
     )
-    alerts = [row(each["code"], *(count(cell) for cell in each["cells"])) for each in found["alerts"]]
+    alerts = [row(each["code"], *counts(each["cells"], groups)) for each in found["alerts"]]
     if alerts:
         blocks.append(table("Alerts to the physician", group_head("Alert", groups), alerts))
     return blocks

@@ -9,6 +9,7 @@ from analysis.reports.blocks import Figure, row, table
 from analysis.reports.drawing import (
     ACCENT,
     COLOURS,
+    LINE,
     QUIET,
     arm_style,
     canvas,
@@ -33,17 +34,17 @@ def boundary(decision: Result) -> Figure:
         known = [(x, y) for x, y in bounds if y is not None]
         axes.plot(*zip(*known, strict=True), color=QUIET, marker="_", markersize=12, linewidth=1)
         label_at(axes, *known[-1], "efficacy bound", QUIET)
+        planned = [(each["fraction"], each["bound"]) for each in decision["planned_bounds"]]
+        axes.plot(*zip(*planned, strict=True), color=LINE, marker="_", markersize=12, linewidth=1, zorder=0)
+        label_at(axes, *planned[0], "as planned", QUIET)
         axes.plot([each["fraction"] for each in path], [each["z"] for each in path], color=ACCENT, marker="o")
         last = path[-1]
-        label_at(axes, last["fraction"], last["z"], f"z = {number(last['z'])}", ACCENT)
         for each in path:
-            axes.annotate(
-                f"look {each['look']}", (each["fraction"], each["z"]), xytext=(0, -13),
-                textcoords="offset points", ha="center", fontsize=8, color=QUIET,
-            )  # fmt: skip
+            text = f"look {each['look']}, z = {number(each['z'])}"
+            label_at(axes, each["fraction"], each["z"], text, ACCENT, dx=4, dy=-11)
         axes.set_xlim(0, 1.28)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
-        heights = [y for _, y in known] + [each["z"] for each in path]
+        heights = [y for _, y in known] + [each["bound"] for each in decision["planned_bounds"]] + [each["z"] for each in path]
         axes.set_ylim(min(0.0, *heights) - 0.6, max(heights) + 0.6)
         axes.set_xlabel("Information")
         axes.set_ylabel("z, towards benefit")
@@ -72,6 +73,7 @@ def power_curve(decision: Result) -> Figure | None:
         axes.set_ylabel("Conditional power")
         if effects[-1] < 0:
             axes.invert_xaxis()
+        axes.xaxis.set_major_formatter(lambda value, _: number(value, 1))
     rows = [(number(each["effect"]), number(each["power"], 3)) for each in curve[::3]]
     data = table("Conditional power by true difference", ("True difference", "Conditional power"), rows)
     words = f"Conditional power rises to {number(powers[-1], 2)} at a true difference of {number(effects[-1])}."
@@ -179,7 +181,8 @@ def response_kept(loss: Result, labels: Sequence[str]) -> Figure:
             times = [0.0, *(each["time"] for each in steps)]
             heights = [1.0, *(each["survival"] for each in steps)]
             axes.step(times, heights, where="post", color=COLOURS[index % len(COLOURS)], label=code)
-            label_at(axes, times[-1], heights[-1], code, COLOURS[index % len(COLOURS)])
+            # Curves that end together keep their names apart.
+            label_at(axes, times[-1], heights[-1], code, COLOURS[index % len(COLOURS)], dy=-11 * index)
         axes.set_ylim(0, 1.03)
         axes.set_xlim(0, loss["end_day"] * 1.12)
         axes.set_xlabel("Days since the infusion")
@@ -201,7 +204,7 @@ def harms(safety: Result) -> Figure | None:
     with canvas(height=0.9 + 0.27 * len(spread)) as (axes, drawing):
         for place, each in enumerate(spread):
             shares = [cell["percent"] for cell in each["cells"]]
-            axes.plot([min(shares), max(shares)], [-place, -place], color="#d5dadf", zorder=0)
+            axes.plot([min(shares), max(shares)], [-place, -place], color=LINE, zorder=0)
             for index, share in enumerate(shares):
                 axes.plot(share, -place, linestyle="none", **arm_style(index))
         for index, group in enumerate(groups):

@@ -92,7 +92,7 @@ def _failures(screening: Result) -> list[Block]:
     if not criteria:
         return []
     note = "A person can fail several."
-    rows = [(each["criterion"], str(each["count"])) for each in criteria]
+    rows = [(f"{each['criterion']} {each['text']}", str(each["count"])) for each in criteria]
     return [table("Criteria that excluded", ("Criterion", "Participants"), rows, note=note)]
 
 
@@ -110,7 +110,7 @@ def _visits(visits: Sequence[Result]) -> Block:
     if not visits:
         return Paragraph("No visit is due yet.", "missing")
     rows = [
-        row(each["visit"], *(str(each[key]) for key in ("due", "done", "missed", "overdue")), count(each["out_of_window"]))
+        row(each["visit"], *(str(each[key]) for key in ("due", "done", "missed", "overdue")), count(each["out_of_window"], each["done"]))
         for each in visits
     ]
     return table("Visits", ("Visit", "Due", "Done", "Missed", "Overdue", "Out of window"), rows)
@@ -120,7 +120,7 @@ def _forms(forms: Result) -> Block:
     if not forms["estimable"]:
         return why_not(forms, "Questionnaires due")
     rows = [
-        row(each["label"], str(each["due"]), count(each["complete"]), *(str(each[k]) for k in ("partial", "not_done", "missing")))
+        row(each["label"], str(each["due"]), count(each["complete"], each["due"]), *(str(each[k]) for k in ("partial", "not_done", "missing")))
         for each in forms["rows"]
     ]
     hidden = ", ".join(forms["left_out"])
@@ -131,7 +131,7 @@ def _forms(forms: Result) -> Block:
 def _diary(diary: Result) -> Block:
     if not diary["estimable"]:
         return why_not(diary, "Diary")
-    rows = [row(f"Days {each['days'][0]} to {each['days'][1]}", str(each["n"]), count(each)) for each in diary["rows"]]
+    rows = [row(f"Days {each['days'][0]} to {each['days'][1]}", str(each["n"]), count(each, each["n"])) for each in diary["rows"]]
     return table("Diary days", ("Period", "Due", "With an entry"), rows)
 
 

@@ -87,8 +87,9 @@ def _figure(figure: Figure) -> str:
     if figure.data:
         data = f"<details><summary>The data of this figure</summary>{_table(figure.data)}</details>"
     return (
-        f'<figure><figcaption>{escape(figure.caption)}</figcaption>'
-        f'<img src="data:image/svg+xml;base64,{image}" alt="{escape(figure.alternative)}">{data}</figure>'
+        f"<figure><figcaption>{escape(figure.caption)}</figcaption>"
+        f'<div class="plot"><img src="data:image/svg+xml;base64,{image}" alt="{escape(figure.alternative)}"></div>'
+        f"{data}</figure>"
     )
 
 

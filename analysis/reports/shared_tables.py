@@ -16,56 +16,81 @@ def group_head(first: str, groups: Sequence[Result]) -> list[str | Cell]:
     return [first, *(Cell(group["code"] if len(groups) > 1 else "All", f"n {group['n']}") for group in groups)]
 
 
+def counts(cells: Sequence[Result], groups: Sequence[Result]) -> list[Cell]:
+    """The counts of one line; those whose n is not their column's say so."""
+    return [count(cell, group["n"]) for cell, group in zip(cells, groups, strict=True)]
+
+
 def disposition_tables(disposition: Result) -> list[Block]:
     groups = disposition["groups"]
-    rows = [row(each["label"], *(count(cell) for cell in each["cells"])) for each in disposition["rows"]]
+    rows = [row(each["label"], *counts(each["cells"], groups)) for each in disposition["rows"]]
     blocks: list[Block] = [table("Participants after randomisation", group_head("", groups), rows)]
-    reasons = [row(each["label"], *(count(cell) for cell in each["cells"])) for each in disposition["withdrawal_reasons"]]
+    reasons = [row(each["label"], *counts(each["cells"], groups)) for each in disposition["withdrawal_reasons"]]
     if reasons:
         blocks.append(table("Reasons for leaving the study", group_head("Reason", groups), reasons))
     return blocks
 
 
 def baseline_table(baseline: Result) -> Table:
-    rows = [_baseline_row(each) for each in baseline["rows"]]
+    rows = [_baseline_row(each, baseline["groups"]) for each in baseline["rows"]]
     note = "Numbers are means (standard deviation); shares are of those known."
     return table("Before treatment", group_head("", baseline["groups"]), rows, note=note)
 
 
-def _baseline_row(line: Result) -> Row:
+def _baseline_row(line: Result, groups: Sequence[Result]) -> Row:
     if line["kind"] == "number":
         return row(line["label"], *(mean_sd(cell) for cell in line["cells"]))
     if line["kind"] == "heading":
-        cells = [Cell("", f"missing {cell['missing']}") for cell in line["cells"]]
+        missing = any(cell["missing"] for cell in line["cells"])
+        cells = [Cell("", f"missing {cell['missing']}" if missing else "") for cell in line["cells"]]
         return row(line["label"], *cells, emphasis="strong")
-    return row(line["label"], *(count(cell) for cell in line["cells"]), emphasis="indent")
+    return row(line["label"], *counts(line["cells"], groups), emphasis="indent")
 
 
 def adverse_event_tables(safety: Result) -> list[Block]:
-    """Overview, terms, and serious events, each with participants and events."""
+    """Overview, terms by worst grade, and serious events: participants and events in each column."""
     groups = safety["groups"]
-    note = "Participants with at least one (percentage of the safety population), and number of events."
-    blocks: list[Block] = [
-        table(
-            "Adverse events: overview",
-            group_head("", groups),
-            [row(each["label"], *(_events(cell) for cell in each["cells"])) for each in safety["overview"]],
-            note=note,
-        )
-    ]
-    for key, caption in (("terms", "Adverse events by term"), ("serious", "Serious adverse events by term")):
-        lines = [row(each["term"], *(_events(cell) for cell in each["cells"])) for each in safety[key]]
-        if lines:
-            blocks.append(table(caption, group_head("Term", groups), lines))
-        else:
-            blocks.append(Paragraph(f"{caption}: none.", "note"))
+    note = "Participants with at least one, in per cent of the safety population; then the number of events."
+    overview = [row(each["label"], *_people_events(each["cells"], groups)) for each in safety["overview"]]
+    blocks: list[Block] = [table("Adverse events: overview", _head("", groups), overview, note=note)]
+    blocks.append(_terms("Serious adverse events", safety["serious"], groups))
+    blocks.append(_terms("Adverse events by term", safety["terms"], groups))
+    if safety["terms"]:
+        blocks.append(_grades(safety["terms"], groups))
     return blocks
 
 
-def _events(cell: Result) -> Cell:
-    shown = count(cell)
-    events = f"{cell['events']} event" + ("" if cell["events"] == 1 else "s")
-    return Cell(shown.text, events)
+def _head(first: str, groups: Sequence[Result]) -> list[str | Cell]:
+    """Two columns a group: participants and events."""
+    head: list[str | Cell] = [first]
+    for cell in group_head(first, groups)[1:]:
+        head += [cell, "Events"]
+    return head
+
+
+def _people_events(cells: Sequence[Result], groups: Sequence[Result]) -> list[Cell]:
+    people = counts(cells, groups)
+    return [each for shown, cell in zip(people, cells, strict=True) for each in (shown, Cell(str(cell["events"])))]
+
+
+def _terms(caption: str, terms: Sequence[Result], groups: Sequence[Result]) -> Block:
+    if not terms:
+        return Paragraph(f"{caption}: none.", "note")
+    rows = [row(each["term"], *_people_events(each["cells"], groups)) for each in terms]
+    return table(caption, _head("Term", groups), rows)
+
+
+def _grades(terms: Sequence[Result], groups: Sequence[Result]) -> Table:
+    """Participants by their worst grade (CTCAE 1 to 5), each group's five columns together."""
+    head: list[str | Cell] = ["Term"]
+    for group in groups:
+        head += [Cell(f"{group['code'] if len(groups) > 1 else 'Grade'} {grade}") for grade in range(1, 6)]
+    rows = [
+        row(each["term"], *(str(cell["worst_grade"][str(grade)]) for cell in each["cells"] for grade in range(1, 6)))
+        for each in terms
+    ]
+    note = "Participants by the worst grade they had of each term."
+    return table("Adverse events by term and worst grade", head, rows, note=note)
 
 
 def why_not(section: Result, what: str) -> Paragraph:

@@ -34,12 +34,13 @@ def p_value(p: float | None) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
-def count(cell: Mapping[str, Any]) -> Cell:
-    """12 (10.0 %), of n in small."""
+def count(cell: Mapping[str, Any], base: int | None = None) -> Cell:
+    """12 (10.0 %), with its n in small unless that is `base`, the number in the column's head."""
+    small = "" if cell["n"] == base else f"of {cell['n']}"
     if cell["percent"] is None:
-        return Cell(str(cell["count"]), f"of {cell['n']}")
+        return Cell(str(cell["count"]), small)
     percent = f"{cell['percent']:5.1f}".replace(" ", _FIGURE_SPACE)
-    return Cell(f"{cell['count']} ({percent} %)", f"of {cell['n']}")
+    return Cell(f"{cell['count']} ({percent} %)", small)
 
 
 def mean_sd(cell: Mapping[str, Any], digits: int = 2) -> Cell:

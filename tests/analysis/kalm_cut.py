@@ -46,7 +46,7 @@ class KalmTrial:
 
 
 def kalm_trial(
-    n: int = 80, *, seed: int = 1, effect: float = 1.0, first_key: int = 1, start: date = date(2025, 11, 10)
+    n: int = 80, *, seed: int = 1, effect: float = 0.5, first_key: int = 1, start: date = date(2025, 11, 10)
 ) -> KalmTrial:
     """n randomised and n/8 failed at screening, one a day and a half from `start`; pain falls `effect` more under KET.
 
@@ -148,7 +148,7 @@ class _Maker:
                 "end_reason": "Lack of efficacy",
             }
         self._infusion(key, day0, kit, arm)
-        base, slope = self.rng.normal(6.5, 1.2), self.rng.normal(0.8, 0.6)
+        base, slope = self.rng.normal(6.5, 1.2), self.rng.normal(1.6, 0.9)
         slope += self.effect * (arm == "KET")
         self._diary(key, day0, last, base, slope)
         self._visits(key, day0, last, base, slope)
