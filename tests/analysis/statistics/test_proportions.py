@@ -114,9 +114,7 @@ def test_numbers_needed_to_treat_match(case):
 @pytest.mark.parametrize("case", ONE, ids=ids(ONE))
 def test_intervals_of_one_proportion_match(case):
     for method in get_args(OneSampleMethod):
-        assert proportions.interval(case["x"], case["n"], method=method) == pytest.approx(
-            case[method], abs=1e-9
-        )
+        assert proportions.interval(case["x"], case["n"], method=method) == pytest.approx(case[method], abs=1e-9)
     narrower = proportions.interval(case["x"], case["n"], method="clopper_pearson", level=0.9)
     assert narrower == pytest.approx(case["clopper_pearson_90"], abs=1e-9)
 
@@ -124,8 +122,7 @@ def test_intervals_of_one_proportion_match(case):
 @pytest.mark.parametrize("case", STRATIFIED, ids=ids(STRATIFIED))
 def test_mantel_haenszel_results_match(case):
     tables = [
-        [[row["active_yes"], row["active_no"]], [row["placebo_yes"], row["placebo_no"]]]
-        for row in case["strata"]
+        [[row["active_yes"], row["active_no"]], [row["placebo_yes"], row["placebo_no"]]] for row in case["strata"]
     ]
     found = proportions.stratified(tables)
     assert found.odds_ratio.estimate == pytest.approx(case["mh_common_odds_ratio"], abs=1e-9)
@@ -161,9 +158,7 @@ def test_an_interval_excludes_no_effect_exactly_when_its_test_rejects(first, sec
     found = proportions.risk_difference(*first, *second, method="mee")
     assert found.p is not None
     assert found.p == pytest.approx(proportions.test(*first, *second).pearson_p, abs=1e-9)
-    assert (found.lower > 1e-9 or found.upper < -1e-9) == (found.p < 0.05 - 1e-9) or abs(
-        found.p - 0.05
-    ) < 1e-6
+    assert (found.lower > 1e-9 or found.upper < -1e-9) == (found.p < 0.05 - 1e-9) or abs(found.p - 0.05) < 1e-6
 
 
 @settings(max_examples=60, deadline=None)

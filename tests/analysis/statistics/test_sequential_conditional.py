@@ -88,9 +88,7 @@ def test_predictive_power_is_the_posterior_mean_of_conditional_power():
 def test_a_vague_prior_is_the_flat_one():
     design = sequential.design([0.5, 1.0])
     flat = sequential.predictive_power(1.0, 1, design=design)
-    assert sequential.predictive_power(1.0, 1, design=design, prior=(5.0, 1e4)) == pytest.approx(
-        flat, abs=1e-6
-    )
+    assert sequential.predictive_power(1.0, 1, design=design, prior=(5.0, 1e4)) == pytest.approx(flat, abs=1e-6)
 
 
 def test_conditional_power_averages_to_power_over_the_first_look():

@@ -29,9 +29,7 @@ def trial(case: Any) -> tuple[Design, np.ndarray, np.ndarray]:
 def test_stage_wise_p_estimate_and_interval_match(case):
     design, z, errors = trial(case)
     look = case["final_stage"]
-    found = sequential.inference_after_stopping(
-        z[look - 1], look, design=design, standard_error=errors[look - 1]
-    )
+    found = sequential.inference_after_stopping(z[look - 1], look, design=design, standard_error=errors[look - 1])
     assert found.p == pytest.approx(case["final_p"], abs=1e-6)
     assert found.estimate == pytest.approx(case["median_unbiased"], abs=1e-4)
     assert [found.lower, found.upper] == pytest.approx(case["final_ci"], abs=1e-4)
@@ -51,18 +49,12 @@ def test_repeated_intervals_and_p_values_match(case):
 
 @pytest.mark.parametrize("case", SEQUENTIAL_P, ids=ids(SEQUENTIAL_P))
 def test_sequential_p_matches(case):
-    design = sequential.design(
-        fractions(case["timing"]), efficacy=family(case["spending"], case["parameter"])
-    )
-    assert sequential.sequential_p(case["z"], design=design) == pytest.approx(
-        case["sequential_p_value"], abs=1e-4
-    )
+    design = sequential.design(fractions(case["timing"]), efficacy=family(case["spending"], case["parameter"]))
+    assert sequential.sequential_p(case["z"], design=design) == pytest.approx(case["sequential_p_value"], abs=1e-4)
 
 
 def test_one_look_gives_the_ordinary_inference():
-    found = sequential.inference_after_stopping(
-        1.3, 1, design=sequential.design([1.0]), standard_error=2.0, level=0.9
-    )
+    found = sequential.inference_after_stopping(1.3, 1, design=sequential.design([1.0]), standard_error=2.0, level=0.9)
     assert found.p == pytest.approx(norm.sf(1.3))
     assert found.estimate == pytest.approx(2.6)
     assert [found.lower, found.upper] == pytest.approx([2.6 - 2 * norm.isf(0.05), 2.6 + 2 * norm.isf(0.05)])
@@ -116,9 +108,7 @@ def test_a_shape_and_its_repeated_p_agree_with_the_design_at_that_alpha():
     shape = sequential.obrien_fleming()
     design = sequential.design([0.5, 1.0], efficacy=shape, sides=2)
     p = sequential.repeated_intervals([2.5], [1.0], design=design).p[0]
-    assert sequential.design([0.5, 1.0], alpha=p / 2, efficacy=shape, sides=2).efficacy_z[0] == pytest.approx(
-        2.5
-    )
+    assert sequential.design([0.5, 1.0], alpha=p / 2, efficacy=shape, sides=2).efficacy_z[0] == pytest.approx(2.5)
 
 
 def test_statistics_against_the_effect_have_the_largest_p():

@@ -103,9 +103,7 @@ def test_the_proportional_hazards_test_matches(trial):
 @pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0")  # in lifelines
 def test_a_factor_of_three_levels_agrees_with_lifelines(trial):
     # Oracle: lifelines' Efron fit of hand-made dummies.
-    frame = trial.assign(
-        third=np.where(trial["site"] == "LDN", "a", np.where(trial["site"] == "MAN", "b", "c"))
-    )
+    frame = trial.assign(third=np.where(trial["site"] == "LDN", "a", np.where(trial["site"] == "MAN", "b", "c")))
     found = survival.cox(frame, time="day", event="lost_response", covariates=["third", "baseline_pain"])
     dummies = frame[["day", "lost_response", "baseline_pain"]].assign(
         b=(frame["third"] == "b") * 1.0, c=(frame["third"] == "c") * 1.0
@@ -177,25 +175,19 @@ def test_rows_with_missing_values_are_left_out_and_counted(trial):
     gaps = trial.copy()
     gaps.loc[[0, 5], "baseline_pain"] = nan
     found = survival.cox(gaps, time="day", event="lost_response", covariates=["arm", "baseline_pain"])
-    whole = survival.cox(
-        trial.drop([0, 5]), time="day", event="lost_response", covariates=["arm", "baseline_pain"]
-    )
+    whole = survival.cox(trial.drop([0, 5]), time="day", event="lost_response", covariates=["arm", "baseline_pain"])
     assert found.left_out == 2
     pd.testing.assert_frame_equal(found.coefficients, whole.coefficients)
 
 
 def test_strata_without_events_change_nothing(trial):
-    quiet = pd.DataFrame(
-        {"day": [5, 9], "lost_response": [0, 0], "arm": ["placebo", "ketamine"], "site": "QUIET"}
-    )
+    quiet = pd.DataFrame({"day": [5, 9], "lost_response": [0, 0], "arm": ["placebo", "ketamine"], "site": "QUIET"})
     both = pd.concat([trial.astype({"arm": str}), quiet])
     with_quiet = survival.cox(both, time="day", event="lost_response", covariates=["arm"], strata=["site"])
     without = survival.cox(
         trial.astype({"arm": str}), time="day", event="lost_response", covariates=["arm"], strata=["site"]
     )
-    np.testing.assert_allclose(
-        with_quiet.coefficients["log_hazard"], without.coefficients["log_hazard"], rtol=1e-9
-    )
+    np.testing.assert_allclose(with_quiet.coefficients["log_hazard"], without.coefficients["log_hazard"], rtol=1e-9)
 
 
 @pytest.mark.parametrize(
