@@ -50,7 +50,7 @@ def as_treated(trial: Trial, arms: pd.Series[Any]) -> Groups:
     contents = pd.Series(arms.reindex(trial.people.index).to_numpy(), index=trial.people["kit_allocated"])
     contents = contents[contents.index.notna() & contents.notna()]
     given = people["kit_given"].map(contents[~contents.index.duplicated()])
-    return _ordered(trial, given.fillna(own))
+    return _ordered(trial, own.where(given.isna(), given))
 
 
 def _ordered(trial: Trial, member: pd.Series[Any]) -> Groups:
