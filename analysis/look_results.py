@@ -28,7 +28,7 @@ def make_open_report(look: Look, *, progress: Progress) -> OpenReport:
     progress(1, _STEPS)
     values = open_result(cuts.blinded_folder(look.cut.name), orjson.loads(look.plan.source), look=look.number)
     progress(2, _STEPS)
-    report = _rendered({**values, "provenance": _provenance(look, cut)})
+    report = _rendered({**values, "about": _about(look, cut)})
     progress(3, _STEPS)
     with acting(Program("blinded worker"), "open report made"), transaction.atomic():
         stored, _ = OpenReport.objects.get_or_create(
@@ -63,7 +63,7 @@ def make_closed_report(look: Look, *, progress: Progress) -> str:
         cuts.blinded_folder(name), cuts.restricted_folder(name), arms, plan, earlier, look=look.number
     )
     progress(2, _STEPS)
-    report = _rendered({**values, "provenance": _provenance(look, cut)})
+    report = _rendered({**values, "about": _about(look, cut)})
     progress(3, _STEPS)
     with acting(Program("unblinded worker"), "closed report made"), transaction.atomic():
         sha256 = closed_store.seal(look, cut_manifest_sha256=cut.sha256, report=report)
@@ -81,7 +81,7 @@ def _rendered(result: Mapping[str, Any]) -> Report:
     return Report(content, render_html(values).encode(), render_pdf(values))
 
 
-def _provenance(look: Look, cut: cuts.Verified) -> dict[str, Any]:
+def _about(look: Look, cut: cuts.Verified) -> dict[str, Any]:
     """Which look, cut, plan and code a result comes from: no key of this database, no time of this run."""
     return {
         "study": look.study.code,

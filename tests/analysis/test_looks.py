@@ -58,7 +58,7 @@ def test_a_look_without_a_cut_takes_one_and_reports_on_both_sides(look: Look, pl
     assert (look.status, look.closed_status) == ("reported", "reported")
     report = OpenReport.objects.get(look=look)
     assert report.sha256 == hashlib.sha256(bytes(report.result)).hexdigest()
-    assert set(orjson.loads(report.result)) == {"look", "mean", "plan", "provenance"}
+    assert set(orjson.loads(report.result)) == {"about", "look", "mean", "plan"}
     with django_as("unblinded"):
         sealed = closed_store.sealed_result(look.pk)
     assert sealed is not None
@@ -70,7 +70,7 @@ def test_a_look_without_a_cut_takes_one_and_reports_on_both_sides(look: Look, pl
 
 def test_a_result_names_its_cut_plan_and_code_but_no_key_of_this_database(look: Look):
     run_blinded()
-    about = orjson.loads(OpenReport.objects.get().result)["provenance"]
+    about = orjson.loads(OpenReport.objects.get().result)["about"]
     cut = DataCut.objects.get()
     assert about["cut_manifest_sha256"] == cut.manifest_sha256
     assert about["plan_sha256"] == look.plan.sha256
@@ -81,9 +81,7 @@ def test_a_result_names_its_cut_plan_and_code_but_no_key_of_this_database(look: 
     }  # fmt: skip
 
 
-def test_running_a_look_again_gives_one_result_with_the_same_bytes(
-    look: Look, plan: Plan, calculations: Calculations
-):
+def test_running_a_look_again_gives_one_result_with_the_same_bytes(look: Look, plan: Plan, calculations: Calculations):
     run_blinded()
     run_unblinded(plan)
     first = bytes(OpenReport.objects.get().result)
@@ -156,9 +154,7 @@ def test_a_look_number_is_taken_once(look: Look, trial: SmallTrial):
     assert Look.objects.count() == DataCut.objects.count() == 1
 
 
-def test_the_database_itself_refuses_a_second_look_of_a_number_and_a_second_look_at_a_cut(
-    look: Look, plan: Plan
-):
+def test_the_database_itself_refuses_a_second_look_of_a_number_and_a_second_look_at_a_cut(look: Look, plan: Plan):
     def again(**changes: object) -> None:
         given = {
             "study": look.study,
@@ -210,7 +206,7 @@ def test_another_cut_for_a_taken_look_becomes_an_unplanned_one_with_a_reason(
     run_unblinded(plan)
     [first_knew, second_knew] = calculations.earlier
     assert first_knew == []
-    assert [result["provenance"]["look"] for result in second_knew] == [1]
+    assert [result["about"]["look"] for result in second_knew] == [1]
     assert order_look(PERSON, study=trial.study, number=2).number == 2
 
 
@@ -232,16 +228,12 @@ def test_a_closed_report_waits_for_those_of_the_looks_before_it(look: Look, tria
 @pytest.mark.parametrize(
     ("number", "message"), [(0, "not in the plan"), (4, "looks 1 to 3"), (2, "cannot be taken before look 1")]
 )
-def test_a_number_out_of_the_plan_or_out_of_order_is_refused(
-    number: int, message: str, trial: SmallTrial, plan: Plan
-):
+def test_a_number_out_of_the_plan_or_out_of_order_is_refused(number: int, message: str, trial: SmallTrial, plan: Plan):
     with pytest.raises(InvalidEntry, match=message):
         order_look(PERSON, study=trial.study, number=number)
 
 
-def test_a_cut_of_another_study_or_one_that_has_its_look_is_refused(
-    look: Look, trial: SmallTrial, as_role: Connect
-):
+def test_a_cut_of_another_study_or_one_that_has_its_look_is_refused(look: Look, trial: SmallTrial, as_role: Connect):
     other = make_small_trial(as_role("unblinded"), code="OTHER", randomised=1)
     foreign = cuts.order_cut(PERSON, study=other.study)
     with pytest.raises(InvalidEntry, match="not a cut of SMALL"):
@@ -305,9 +297,7 @@ def test_a_plan_changed_in_its_row_is_not_run(look: Look, plan: Plan, calculatio
     assert calculations.runs == []
 
 
-def test_a_sealed_result_cannot_be_changed_by_the_side_that_sealed_it(
-    look: Look, plan: Plan, as_role: Connect
-):
+def test_a_sealed_result_cannot_be_changed_by_the_side_that_sealed_it(look: Look, plan: Plan, as_role: Connect):
     run_blinded()
     run_unblinded(plan)
     unblinded = as_role("unblinded")
@@ -373,9 +363,7 @@ def test_information_counts_randomised_participants_with_the_value_at_the_visit(
 def test_information_counts_diary_weeks_from_the_day_of_the_infusion_at_the_site(trial: SmallTrial):
     participant = trial.participants[0]
     infusion_day = participant.infusion.started_at.date()
-    judged = plan_judged_by(
-        trial, {"instrument": "diary", "item": "average"}, {"days": (22, 28), "at_least": 4}
-    )
+    judged = plan_judged_by(trial, {"instrument": "diary", "item": "average"}, {"days": (22, 28), "at_least": 4})
 
     def answer(day: int, **answers: object) -> int:
         with acting(CLERK, "diary"), transaction.atomic():
