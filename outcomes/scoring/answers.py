@@ -38,9 +38,7 @@ def columns_of(instrument: Instrument, frame: pd.DataFrame) -> list[Column]:
     """
     refuse_unknown_items(instrument, frame.columns)
     open_column = np.full(len(frame), np.nan)
-    return [
-        _counted(instrument, name, frame[name]) if name in frame else open_column for name in instrument.items
-    ]
+    return [_counted(instrument, name, frame[name]) if name in frame else open_column for name in instrument.items]
 
 
 def _counted(instrument: Instrument, name: str, answers: pd.Series) -> Column:

@@ -40,9 +40,7 @@ def mistakes_in_scores(sections: Mapping[str, Any]) -> Iterator[Mistake]:
     known: dict[str, Extremes] = {}
     for name, score in sections["scores"].items():
         place = ("scores", name)
-        wrong = list(_wrong_references(score, items, known, place)) or list(
-            _wrong_rule(score, sections, place)
-        )
+        wrong = list(_wrong_references(score, items, known, place)) or list(_wrong_rule(score, sections, place))
         if wrong:
             yield from wrong
             known[name] = score.range
@@ -98,9 +96,7 @@ def _wrong_range(score: ScoreRule, reach: Extremes, place: tuple[str, ...]) -> I
         if score.reported:
             yield Mistake(place, f"'range' is missing; the answers can reach {said}.")
     elif not all(math.isclose(a, b, abs_tol=1e-9) for a, b in zip(score.range, reach, strict=True)):
-        yield Mistake(
-            (*place, "range"), f"The answers can reach {said}, not {score.range[0]:g} to {score.range[1]:g}."
-        )
+        yield Mistake((*place, "range"), f"The answers can reach {said}, not {score.range[0]:g} to {score.range[1]:g}.")
     if score.bands and next(iter(score.bands.words.values())) != reach[0]:
         yield Mistake((*place, "bands"), f"The first band must start at {reach[0]:g}, the lowest value.")
 

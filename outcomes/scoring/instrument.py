@@ -16,9 +16,9 @@ from outcomes.scoring.score_rules import ScoreRule, Table, ValueSetTable
 from studies.protocol.section import Key, Section, Text, Version
 from studies.protocol.yaml_document import Mistake, Mistakes, load_document
 
-AlertCode = Literal[
-    "SUICIDALITY_ALERT_24H", "SUICIDE_ITEM_MISSING", "CSSRS_INCONSISTENT", "INFUSION_HOLD_S16"
-]
+AlertCode = Literal["SUICIDALITY_ALERT_24H", "SUICIDE_ITEM_MISSING", "CSSRS_INCONSISTENT", "INFUSION_HOLD_S16"]
+
+_OPPOSITE: dict[Direction, Direction] = {"worse": "better", "better": "worse", "neither": "neither"}
 
 
 class Licence(Section):
@@ -129,9 +129,7 @@ class Instrument(Section):
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Instrument:
-        mistakes = list(
-            self.mistakes_between({name: getattr(self, name) for name in type(self).model_fields})
-        )
+        mistakes = list(self.mistakes_between({name: getattr(self, name) for name in type(self).model_fields}))
         if mistakes:
             raise Mistakes(mistakes)
         return self
@@ -154,8 +152,11 @@ class Instrument(Section):
         return self.items[item].dimension or self.dimension
 
     def direction_of_item(self, item: str) -> Direction:
-        """Whether a higher code of an item is worse or better."""
-        return self.items[item].higher_is or self.higher_is
+        """Whether a higher code of an item, as printed, is worse or better."""
+        printed = self.items[item]
+        if printed.higher_is or printed.counted(printed.max) > printed.counted(printed.min):
+            return printed.higher_is or self.higher_is
+        return _OPPOSITE[self.higher_is]
 
     def reported_scores(self) -> dict[str, ScoreRule]:
         """The scores that are stored, without the steps on the way to them; bands come besides."""

@@ -21,9 +21,7 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-ItemId = Annotated[
-    str, BeforeValidator(_as_text), StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,29}$")
-]
+ItemId = Annotated[str, BeforeValidator(_as_text), StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]{0,29}$")]
 # What a rule names: an item, an earlier score, or a run of numbered items such as 3-7.
 Reference = Annotated[
     str, BeforeValidator(_as_text), StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*(-[0-9]+)?$")

@@ -20,9 +20,7 @@ _MISSING = re.compile(r"^(ALL|P[1-9][0-9]|[1-9][0-9]*/[1-9][0-9]*)$")
 
 def _missing_rule(text: str) -> str:
     if not _MISSING.match(text):
-        raise ValueError(
-            f"{text!r} is no missing-answer rule; write ALL, P75 (per cent) or 7/9 (of the items)."
-        )
+        raise ValueError(f"{text!r} is no missing-answer rule; write ALL, P75 (per cent) or 7/9 (of the items).")
     return text
 
 
