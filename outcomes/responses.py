@@ -165,11 +165,11 @@ class _AlreadySaved(Exception):
 _INSERT = """
 WITH given AS MATERIALIZED (
     SELECT nextval(pg_get_serial_sequence('outcomes_response', 'id')) AS id, g.*
-    FROM jsonb_to_recordset(%s::jsonb) WITH ORDINALITY AS g(
+    FROM jsonb_to_recordset(%s::jsonb) AS g(
         participant bigint, visit bigint, day date, minute smallint, respondent text, instrument bigint,
         status text,
         not_done_reason text, source text, completed_at timestamptz, imported_file bigint,
-        items jsonb, scores jsonb, scoring_version text, n bigint)
+        items jsonb, scores jsonb, scoring_version text)
 ), response AS (
     INSERT INTO outcomes_response (id, participant_id, visit_id, day, minute, respondent, instrument_id, status,
                                    not_done_reason, source, completed_at, imported_file_id)

@@ -84,3 +84,15 @@ def make_list(study: Study, django_as: Callable[[str], object], *, seed: int | N
     with django_as("unblinded"):  # type: ignore[attr-defined]
         generate(SETTING_UP, study=study, protocol=study.protocol_versions.latest("id"), seed=seed)
     connection.close()
+
+
+def with_visits(participant: Participant) -> None:
+    """Give a participant the visits of the protocol, undated."""
+    from studies.enrolment import planned_visits  # noqa: PLC0415
+    from studies.models import Visit  # noqa: PLC0415
+
+    with acting(SETTING_UP, "set up"), transaction.atomic():
+        Visit.objects.bulk_create(
+            Visit(participant=participant, code=visit.id, position=position)
+            for position, visit in enumerate(planned_visits(participant.protocol_version.definition), start=1)
+        )
