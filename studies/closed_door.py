@@ -85,6 +85,11 @@ def may_read_closed_results(account: ClosedAccount, study: Study) -> bool:
     return account.study_id == study.pk and account.role in (Role.UNBLINDED_STATISTICIAN, Role.DSMB_MEMBER)
 
 
+def may_read_failures(account: ClosedAccount, study: Study) -> bool:
+    """Why a job of the unblinded side failed may tell arms: for the one who can repair it."""
+    return account.study_id == study.pk and account.role == Role.UNBLINDED_STATISTICIAN
+
+
 def may_prepare_kits(account: ClosedAccount, study: Study) -> bool:
     return account.study_id == study.pk and account.role == Role.PHARMACIST
 

@@ -163,7 +163,9 @@ if DOOR == "closed":
     SESSION_ENGINE = "studies.closed_sessions"
     SESSION_COOKIE_NAME = "trialsite_closed"
     CSRF_COOKIE_NAME = "trialsite_closed_csrf"
+    # Failed sign-ins are counted on the account itself: axes writes to tables that are read-only here.
     MIDDLEWARE.remove("axes.middleware.AxesMiddleware")
+    INSTALLED_APPS.remove("axes")
 else:
     AUTHENTICATION_BACKENDS = [
         "axes.backends.AxesStandaloneBackend",

@@ -1,10 +1,30 @@
-"""The closed door: closed results for the DSMB, the unblinded statistician and the pharmacist."""
+"""The closed door: results by arm for the DSMB and the unblinded statistician, kits for the pharmacist."""
 
 from django.urls import path
 
+from trialsite.closed import api, kits, looks
+from trialsite.closed.signing_in import SignIn, SignOut
 from trialsite.health import healthz, readyz
 
 urlpatterns = [
+    path("", looks.home, name="home"),
+    path("login/", SignIn.as_view(), name="sign_in"),
+    path("logout/", SignOut.as_view(), name="sign_out"),
+    path("looks/", looks.looks, name="looks"),
+    path("looks/<int:number>/", looks.report, name="report"),
+    path("looks/<int:number>/report.pdf", looks.report_pdf, name="report_pdf"),
+    path("looks/<int:number>/result.json", looks.result, name="result"),
+    path("looks/<int:number>/failures/", looks.failures, name="failures"),
+    path("cuts/", looks.cuts, name="cuts"),
+    path("cuts/<str:cut>/<str:file>", looks.cut_file, name="cut_file"),
+    path("kits/", kits.kits, name="kits"),
+    path("api/v1/looks/", api.LooksView.as_view()),
+    path("api/v1/looks/<int:number>/result", api.ResultView.as_view()),
+    path("api/v1/looks/<int:number>/report.pdf", api.ReportView.as_view()),
+    path("api/v1/cuts/", api.CutsView.as_view()),
+    path("api/v1/cuts/<str:cut>/<str:file>", api.CutFileView.as_view()),
+    path("api/v1/kits/", api.KitsView.as_view()),
     path("healthz", healthz),
     path("readyz", readyz),
 ]
+handler404 = "trialsite.closed.page.nothing_here"
