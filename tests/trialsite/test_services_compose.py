@@ -24,7 +24,7 @@ from trialsite.services.layout import CHECKOUT, Layout
 from trialsite.services.postgres import Postgres
 from trialsite.services.roles import LOGIN_ROLES, ROLE_ATTRIBUTES
 from trialsite.services.servers import embedded_servers, remove_site
-from trialsite.services.site import site_processes
+from trialsite.services.site import SILENT, site_processes
 
 TEXT = (CHECKOUT / "docker-compose.yml").read_text()
 DOCUMENT: dict[str, Any] = YAML(typ="safe", pure=True).load(TEXT)
@@ -48,9 +48,7 @@ def volumes(service: str) -> dict[str, str]:
     """Volume -> rw or ro."""
     found = {}
     for entry in SERVICES[service].get("volumes", []):
-        source, _target, *mode = (
-            entry.rsplit(":", 2) if entry.endswith((":ro", ":rw")) else entry.rsplit(":", 1)
-        )
+        source, _target, *mode = entry.rsplit(":", 2) if entry.endswith((":ro", ":rw")) else entry.rsplit(":", 1)
         found[source] = mode[0] if mode else "rw"
     return found
 
@@ -64,9 +62,7 @@ def test_every_part_of_a_running_site_is_a_service_and_no_other() -> None:
 def test_a_process_has_the_role_the_door_and_the_broker_account_it_has_in_the_demo(process: Any) -> None:
     found = environment(process.name)
     assert found["DB_ROLE"] == process.role
-    assert found["DATABASE_URL"].startswith(
-        f"postgresql://{process.role}:${{{process.role.upper()}_PASSWORD:?}}@"
-    )
+    assert found["DATABASE_URL"].startswith(f"postgresql://{process.role}:${{{process.role.upper()}_PASSWORD:?}}@")
     account = process.broker_account
     assert found["REDIS_URL"].startswith(f"redis://{account}:${{BROKER_{account.upper()}_PASSWORD:?}}@")
     if process.name in ("web", "closed"):
@@ -132,6 +128,7 @@ def test_each_worker_serves_the_queue_of_its_side_only() -> None:
     for side in SIDES:
         command = SERVICES[f"worker-{side}"]["command"]
         assert command[command.index("-Q") + 1] == side
+        assert set(SILENT) < set(command)
 
 
 def test_the_server_logs_as_little_as_the_embedded_one(tmp_path: Path) -> None:
@@ -185,9 +182,7 @@ def test_compose_creates_the_same_roles_as_the_embedded_server(tmp_path: Path) -
 def test_compose_gives_the_broker_the_same_accounts_as_the_embedded_one(tmp_path: Path) -> None:
     variables = {f"TRIALSITE_BROKER_{account.upper()}_PASSWORD": account * 8 for account in BROKER_ROLES}
     target = tmp_path / "accounts.acl"
-    run_command(
-        "broker_accounts", variables | {"DATABASE_URL": "postgresql://none@localhost/none"}, str(target)
-    )
+    run_command("broker_accounts", variables | {"DATABASE_URL": "postgresql://none@localhost/none"}, str(target))
     lines = target.read_text().splitlines()
     assert lines[0] == "user default off resetchannels -@all"
     assert [line.split()[1] for line in lines[1:]] == list(BROKER_ROLES)
@@ -198,9 +193,7 @@ def run_command(name: str, variables: dict[str, str], *arguments: str) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", name, *arguments],
         cwd=CHECKOUT,
-        env=os.environ
-        | {"REDIS_URL": "redis://none@localhost", "TRIALSITE_SECRET_KEY": "k" * 60}
-        | variables,
+        env=os.environ | {"REDIS_URL": "redis://none@localhost", "TRIALSITE_SECRET_KEY": "k" * 60} | variables,
         capture_output=True,
         text=True,
         check=False,

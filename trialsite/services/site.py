@@ -21,7 +21,9 @@ from trialsite.services.waiting import wait_until
 OWN_TO_A_PROCESS = ("DATABASE_URL", "REDIS_URL", "DB_ROLE", "TRIALSITE_DOOR")
 LONGEST_SITE_START = 120.0  # seconds
 MOST_DEATHS = 3  # of one process within a minute
-WORKER = ["--concurrency=1", "--prefetch-multiplier=1", "--without-gossip", "--without-mingle"]
+# Workers tell each other nothing: their accounts at the broker have no channel for it.
+SILENT = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+WORKER = ["--concurrency=1", "--prefetch-multiplier=1", *SILENT]
 CELERY = [sys.executable, "-m", "celery", "--app", "trialsite", "--quiet", "--skip-checks"]
 
 
@@ -66,9 +68,7 @@ def inherited() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in OWN_TO_A_PROCESS}
 
 
-def environment(
-    role: str, layout: Layout, *, broker_account: str | None = None, door: str = "open"
-) -> dict[str, str]:
+def environment(role: str, layout: Layout, *, broker_account: str | None = None, door: str = "open") -> dict[str, str]:
     """The environment of a process that is `role` and knows no other role's address."""
     return inherited() | {
         "DATABASE_URL": database_url(role, layout=layout),
@@ -107,9 +107,7 @@ def start_site(supervisor: Supervisor, port: int) -> None:
 
 
 def _start(supervisor: Supervisor, process: SiteProcess) -> None:
-    own = environment(
-        process.role, supervisor.layout, broker_account=process.broker_account, door=process.door
-    )
+    own = environment(process.role, supervisor.layout, broker_account=process.broker_account, door=process.door)
     supervisor.start(process.name, process.command, own)
 
 
@@ -132,9 +130,7 @@ def keep_running(supervisor: Supervisor, port: int, say: Callable[[str], object]
 
 
 def _await_door(supervisor: Supervisor, name: str, port: int) -> None:
-    up = wait_until(
-        lambda: supervisor.dead_child() is not None or answers(port, "/readyz"), LONGEST_SITE_START
-    )
+    up = wait_until(lambda: supervisor.dead_child() is not None or answers(port, "/readyz"), LONGEST_SITE_START)
     if (dead := supervisor.dead_child()) is not None:
         raise ProcessDiedError(f"{dead} ended by itself:\n{supervisor.tail(dead)}")
     if not up:
