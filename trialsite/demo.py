@@ -76,7 +76,6 @@ BEFORE_THE_SITE = (
     Step("marking the database as a demonstration", ("mark_demonstration",), "owner"),
     Step("loading the protocol", ("load_protocol", PROTOCOL), "app"),
     Step("making the randomisation list", ("make_list", STUDY, "--seed", SEED), "unblinded"),
-    Step("making one account per role", ("demo_accounts",), "app"),
     Step(
         "simulating the trial",
         ("simulate_trial", PROTOCOL, "--participants", "200", "--seed", SEED),
@@ -86,6 +85,9 @@ BEFORE_THE_SITE = (
     Step("freezing the analysis plan", ("freeze_plan", STUDY), "app"),
     Step("registering the plan at the closed side", ("register_plan", STUDY), "unblinded"),
     Step("writing the schedule", ("ensure_schedules",), "app"),
+    # Last: people get their roles in every study that was loaded before.
+    Step("making one account per role", ("demo_accounts",), "app"),
+    Step("making the accounts of the closed door", ("demo_closed_accounts",), "unblinded"),
 )
 WITH_THE_SITE = (Step("taking a cut and running the first look", ("first_look",), "app"),)
 
@@ -203,7 +205,8 @@ def remove_data(layout: Layout) -> None:
 
 def welcome(supervisor: Supervisor, port: int) -> str:
     """What a visitor needs to know, in one block."""
-    logins = supervisor.tail("step-demo_accounts", lines=40)
+    steps = ("step-demo_accounts", "step-demo_closed_accounts")
+    logins = "\n\n".join(supervisor.tail(name, lines=40).rstrip() for name in steps)
     return f"""
 The demo trial is running.
 
@@ -214,10 +217,10 @@ The demo trial is running.
 {logins}
 
 What to try first
-  1. Log in at the open door as the coordinator: the home page says who is due.
+  1. Sign in at the open door as coordinator: the home page says who is due.
   2. Open a participant, enter a form of a due visit, and look at its history.
-  3. Open Looks: the open report says how the trial goes, blinded.
-  4. Log in at the closed door as the DSMB member and read the closed report of the same look.
+  3. Open Reports: the open report says how the trial goes, blinded.
+  4. Sign in at the closed door as dsmb and read the closed report of the same look.
 
 Data and logs are in {supervisor.layout.var}. Ctrl-C stops everything; `make demo` goes on with the same
 data, `make reset-demo` starts over.
