@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from outcomes.models import QSTSession, QSTTrial, QSTValue
+from outcomes.qst_layout import trial_problem
 from outcomes.qst_values import values_of
 from studies.acting import verb
 from studies.consents import require_collection
@@ -125,8 +126,6 @@ def _check(entry: SessionEntry) -> None:
 
 
 def _trial_problem(trial: TrialEntry) -> str | None:
-    from outcomes.qst import trial_problem  # noqa: PLC0415
-
     if (trial.value is None) == (trial.missing_reason is None):
         return "Give a value, or say why there is none."
     if trial.value is None:

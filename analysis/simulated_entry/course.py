@@ -97,7 +97,7 @@ def _adverse_event(entering: Entering, event: records.AdverseEvent) -> None:
     entry = adverse_events.AdverseEventEntry(
         term=event.term,
         started_on=f"{event.started_at.astimezone(entering.zone()):%Y-%m-%d}",
-        ended_on=event.ended,
+        ended_on=event.ended[:10],
         grade=event.grade,
         serious=event.serious,
         seriousness=[event.seriousness] if event.serious else [],
