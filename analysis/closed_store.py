@@ -93,9 +93,7 @@ def is_registered(plan: Plan) -> bool:
 def registered_plan(plan: Plan) -> dict[str, Any]:
     """The contents of a registered plan. Raises PlanNotRegistered."""
     if not is_registered(plan):
-        raise PlanNotRegistered(
-            f"Plan {plan.version} is not registered at the closed side: run register_plan."
-        )
+        raise PlanNotRegistered(f"Plan {plan.version} is not registered at the closed side: run register_plan.")
     contents: dict[str, Any] = orjson.loads(plan.source)
     return contents
 
@@ -142,9 +140,7 @@ def earlier_results(look: Look) -> list[dict[str, Any]]:
 
 
 def sealed_looks(study_id: int) -> set[int]:
-    return {
-        key for (key,) in _rows("SELECT look_id FROM concealed.look_result WHERE study_id = %s", [study_id])
-    }
+    return {key for (key,) in _rows("SELECT look_id FROM concealed.look_result WHERE study_id = %s", [study_id])}
 
 
 def note_detail(job_id: int, detail: str) -> None:
@@ -155,9 +151,7 @@ def note_detail(job_id: int, detail: str) -> None:
 def details(job_id: int) -> list[tuple[datetime, str]]:
     return [
         (at, detail)
-        for at, detail in _rows(
-            "SELECT at, detail FROM concealed.job_detail WHERE job_id = %s ORDER BY id", [job_id]
-        )
+        for at, detail in _rows("SELECT at, detail FROM concealed.job_detail WHERE job_id = %s ORDER BY id", [job_id])
     ]
 
 

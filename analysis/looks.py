@@ -80,9 +80,7 @@ def _order_jobs(look: Look) -> None:
 def _require_next_planned(study: Study, plan: Plan, number: int) -> None:
     planned = len(planned_looks(plan))
     if not 1 <= number <= planned:
-        raise InvalidEntry(
-            f"Look {number} is not in the plan, which has looks 1 to {planned}.", field="number"
-        )
+        raise InvalidEntry(f"Look {number} is not in the plan, which has looks 1 to {planned}.", field="number")
     taken = study.looks.filter(number=number).select_related("cut").first()
     if taken:
         raise LookTaken(

@@ -63,9 +63,7 @@ def verify_pair(name: str, *, sha256: str | None = None) -> Verified:
     blinded = verify_folder(blinded_folder(name), sha256=sha256)
     restricted = verify_folder(restricted_folder(name))
     if restricted.manifest.get("blinded_manifest_sha256") != blinded.sha256:
-        raise CutDoesNotVerify(
-            f"The restricted part of {name} belongs to another cut. Restore it from a backup."
-        )
+        raise CutDoesNotVerify(f"The restricted part of {name} belongs to another cut. Restore it from a backup.")
     return blinded
 
 

@@ -58,9 +58,7 @@ def read_manifest(folder: Path) -> Verified:
         content = (folder / MANIFEST).read_bytes()
         manifest = orjson.loads(content)
     except FileNotFoundError as error:
-        raise CutDoesNotVerify(
-            f"{folder.name} has no {MANIFEST}: it is no cut, or not a whole one."
-        ) from error
+        raise CutDoesNotVerify(f"{folder.name} has no {MANIFEST}: it is no cut, or not a whole one.") from error
     except orjson.JSONDecodeError as error:
         raise CutDoesNotVerify(f"The {MANIFEST} of {folder.name} is damaged: {error}.") from error
     if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):

@@ -17,8 +17,6 @@ def order_cut(user: User | Program, *, study: Study) -> DataCut:
     # The study's row is locked: two cuts ordered at once get two names.
     study = Study.objects.select_for_update().get(pk=study.pk)
     number = study.cuts.count() + 1
-    cut = DataCut.objects.create(
-        study=study, name=f"{study.code}-cut-{number}", ordered_by=user.get_username()
-    )
+    cut = DataCut.objects.create(study=study, name=f"{study.code}-cut-{number}", ordered_by=user.get_username())
     order_job(Job.Kind.CUT, study=study, cut=cut, ordered_by=user.get_username())
     return cut

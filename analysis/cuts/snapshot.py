@@ -70,9 +70,7 @@ class Snapshot:
 def snapshot() -> Iterator[Snapshot]:
     """Open a snapshot on a connection of its own, as the role of this process."""
     settings = connection.get_connection_params()
-    wanted = {
-        key: settings[key] for key in ("dbname", "user", "password", "host", "port") if settings.get(key)
-    }
+    wanted = {key: settings[key] for key in ("dbname", "user", "password", "host", "port") if settings.get(key)}
     with dbapi.connect(make_conninfo("", **wanted)) as database, database.cursor() as cursor:
         yield Snapshot(cursor)
 
@@ -81,9 +79,7 @@ def counted_in_file(path: Path) -> Counted:
     """What a Parquet file counts of itself."""
     metadata = pq.read_metadata(path)
     groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-    nulls = sum(
-        group.column(j).statistics.null_count for group in groups for j in range(metadata.num_columns)
-    )
+    nulls = sum(group.column(j).statistics.null_count for group in groups for j in range(metadata.num_columns))
     return Counted(metadata.num_rows, metadata.num_rows * metadata.num_columns - nulls)
 
 

@@ -102,9 +102,7 @@ def blinded_tables(revealing: Revealing) -> list[CutTable]:
     """The tables of the blinded cut: no row and no column in them reveals an arm."""
     hidden = revealing.conditions()
     return [
-        _table(
-            kind, f"({rows}) AND NOT ({hidden[kind]})" if kind in hidden else rows, revealing.columns(kind)
-        )
+        _table(kind, f"({rows}) AND NOT ({hidden[kind]})" if kind in hidden else rows, revealing.columns(kind))
         for kind, rows in _ROWS.items()
         if hidden.get(kind) != ALL_ROWS
     ]

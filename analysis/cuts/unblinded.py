@@ -66,9 +66,7 @@ def _randomised(name: str) -> list[int]:
 
 def _arm_table(participants: list[int], arms: Mapping[int, str]) -> pa.Table:
     if unknown := [key for key in participants if key not in arms]:
-        raise CutDoesNotVerify(
-            f"The cut's allocations name {len(unknown)} participants who were never randomised."
-        )
+        raise CutDoesNotVerify(f"The cut's allocations name {len(unknown)} participants who were never randomised.")
     columns = {"participant_id": participants, "arm": [arms[key] for key in participants]}
     return pa.table(columns, schema=_SCHEMA)
 
@@ -78,14 +76,10 @@ def _write(folder: Path, table: pa.Table, about: Mapping[str, str]) -> None:
     pq.write_table(table, path, compression="zstd")
     columns = [{"name": c.name, "type": str(c.type), "label": _LABELS[c.name]} for c in table.schema]
     files = {ARM_FILE: {"kind": "arm", **file_entry(path, counted_in_file(path), columns)}}
-    write_manifest(
-        folder, {"format": 1, "part": "unblinded", "code_version": code_version(), **about, "files": files}
-    )
+    write_manifest(folder, {"format": 1, "part": "unblinded", "code_version": code_version(), **about, "files": files})
 
 
 def _verify(folder: Path, sources: Mapping[str, str]) -> None:
     manifest = verify_folder(folder).manifest
     if any(manifest.get(key) != value for key, value in sources.items()):
-        raise CutDoesNotVerify(
-            f"The unblinded part of {folder.name} belongs to other files than those beside it."
-        )
+        raise CutDoesNotVerify(f"The unblinded part of {folder.name} belongs to other files than those beside it.")

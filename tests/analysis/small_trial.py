@@ -51,9 +51,7 @@ class SmallTrial:
     participants: list[Participant]
 
 
-def make_small_trial(
-    unblinded: psycopg.Connection, *, code: str = "SMALL", randomised: int = 4
-) -> SmallTrial:
+def make_small_trial(unblinded: psycopg.Connection, *, code: str = "SMALL", randomised: int = 4) -> SmallTrial:
     """A study with `randomised` participants in two arms in turn, and one more in screening."""
     with acting(CLERK, "set up"), transaction.atomic():
         trial = _design(code)
@@ -73,12 +71,8 @@ def make_small_trial(
 
 def _design(code: str) -> SmallTrial:
     study = Study.objects.create(code=code, title="A small trial")
-    protocol = ProtocolVersion.objects.create(
-        study=study, version="1.0", source=KALM.read_text(), sha256="a" * 64
-    )
-    site = Site.objects.create(
-        study=study, code="BER", name="Berlin", country="DE", time_zone="Europe/Berlin"
-    )
+    protocol = ProtocolVersion.objects.create(study=study, version="1.0", source=KALM.read_text(), sha256="a" * 64)
+    site = Site.objects.create(study=study, code="BER", name="Berlin", country="DE", time_zone="Europe/Berlin")
     Stratum.objects.create(study=study, code="ALL", levels={})
     physician = get_user_model().objects.create(username=f"physician-{code}")
     return SmallTrial(study, protocol, site, physician, [])
@@ -113,17 +107,13 @@ def _participant(trial: SmallTrial, number: int) -> Participant:
         stratum=trial.study.strata.get(),
     )
     ContactDetails.objects.create(participant=participant, ciphertext=b"Ada Lovelace")
-    Consent.objects.create(
-        participant=participant, version="1", signed_at=MORNING, obtained_by=trial.physician
-    )
+    Consent.objects.create(participant=participant, version="1", signed_at=MORNING, obtained_by=trial.physician)
     CriterionResult.objects.create(participant=participant, criterion="I1", result="met")
     EligibilityDecision.objects.create(
         participant=participant, included=True, decided_at=MORNING, decided_by=trial.physician
     )
     for position, code in enumerate(("V3", "W4"), start=1):
-        Visit.objects.create(
-            participant=participant, code=code, position=position, target_on=date(2026, 3, 9)
-        )
+        Visit.objects.create(participant=participant, code=code, position=position, target_on=date(2026, 3, 9))
     return participant
 
 
@@ -139,9 +129,7 @@ def _infusion_day(participant: Participant) -> None:
         started_at=MORNING,
         ended_at=MORNING + timedelta(minutes=40),
     )
-    InfusionSegment.objects.create(
-        participant=participant, infusion=infusion, start_min=0, end_min=40, rate_ml_h=75
-    )
+    InfusionSegment.objects.create(participant=participant, infusion=infusion, start_min=0, end_min=40, rate_ml_h=75)
     Reading.objects.create(
         participant=participant, infusion=infusion, minute=20, parameter="sbp", taken_at=MORNING, value=162
     )
