@@ -43,7 +43,7 @@ def _daily(
         return _nothing()
     rows = _answers(cut, endpoint, daily=True)
     rows = rows[rows["participant_id"].isin(people.index) & (rows["day"] <= until)]
-    days = (rows["day"] - rows["participant_id"].map(people["day0"])).dt.days
+    days = (rows["day"] - people["day0"].reindex(rows["participant_id"]).to_numpy()).dt.days
     means = [_mean_over(rows, days, timepoint) for timepoint in timepoints]
     return pd.concat(means, ignore_index=True)
 

@@ -132,7 +132,7 @@ def _diary(trial: Trial, responses: pd.DataFrame) -> dict[str, Any]:
     last = (ends.fillna(trial.data_date).clip(upper=trial.data_date) - people["infusion_on"]).dt.days
     diary = responses[responses["instrument"].eq(trial.protocol.diary.instrument) & responses["day"].notna()]
     diary = diary[diary["participant_id"].isin(people.index) & diary["status"].isin(_ANSWERED)]
-    day = (diary["day"] - diary["participant_id"].map(people["infusion_on"])).dt.days
+    day = (diary["day"] - people["infusion_on"].reindex(diary["participant_id"]).to_numpy()).dt.days
     rows = []
     for start, end in trial.protocol.diary.days:
         due = int((last.clip(upper=end) - start + 1).clip(lower=0).sum())

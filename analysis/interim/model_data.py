@@ -58,6 +58,8 @@ def model_data(trial: Trial, groups: Groups, model: Model) -> ModelData:
     wanted = _expanded(trial, model.covariates)
     frame = _rows(people, values, groups, model, endpoint).join(covariates[wanted], on="participant_id")
     complete = frame.dropna()
+    if complete["response"].nunique() < 2:
+        raise ValueError(f"{len(complete)} complete values, and no two that differ: there is nothing to compare.")
     left_out = [name for name in wanted if complete[name].nunique() < 2]
     kept = tuple(name for name in wanted if name not in left_out)
     by_visit = tuple(name for name in _expanded(trial, model.covariates_by_visit) if name in kept)
