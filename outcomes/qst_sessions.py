@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+import orjson
+from django.db import connection
+
 from outcomes.models import QSTSession, QSTTrial, QSTValue
 from outcomes.qst_layout import trial_problem
 from outcomes.qst_values import values_of
@@ -69,21 +72,36 @@ def save_sessions(user: User, *, entries: Sequence[SessionEntry]) -> list[QSTSes
     if taken:
         raise AlreadyDone(f"The QST session of visit {taken.visit.code} has already been saved. Open it to correct it.")
     sessions = QSTSession.objects.bulk_create([_session(entry) for entry in entries])
-    QSTTrial.objects.bulk_create(
-        [
-            QSTTrial(session=session, **_trial(trial))
-            for session, entry in zip(sessions, entries, strict=True)
-            for trial in entry.trials
-        ]
-    )
-    QSTValue.objects.bulk_create(
-        [
-            QSTValue(session=session, participant=entry.participant, **value)
-            for session, entry in zip(sessions, entries, strict=True)
-            for value in values_of(entry)
-        ]
-    )
+    _insert(sessions, entries)
     return sessions
+
+
+_INSERT = """
+WITH trial AS (
+    INSERT INTO outcomes_qsttrial (session_id, area, parameter, direction, trial, value, missing_reason, cutoff)
+    SELECT * FROM jsonb_to_recordset(%s::jsonb)
+        AS t(session_id bigint, area text, parameter text, direction text, trial smallint, value float8,
+             missing_reason text, cutoff boolean)
+)
+INSERT INTO outcomes_qstvalue (session_id, participant_id, area, parameter, value, z, missing_reason, reference,
+                               reference_sha256)
+SELECT * FROM jsonb_to_recordset(%s::jsonb)
+    AS v(session_id bigint, participant_id bigint, area text, parameter text, value float8, z float8,
+         missing_reason text, reference text, reference_sha256 text)
+"""
+
+
+def _insert(sessions: Sequence[QSTSession], entries: Sequence[SessionEntry]) -> None:
+    """The trials and values of many sessions in one statement: a session has some 170 trials."""
+    pairs = list(zip(sessions, entries, strict=True))
+    trials = [{"session_id": session.pk, **_trial(trial)} for session, entry in pairs for trial in entry.trials]
+    values = [
+        {"session_id": session.pk, "participant_id": entry.participant.pk, **value}
+        for session, entry in pairs
+        for value in values_of(entry)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [orjson.dumps(trials).decode(), orjson.dumps(values).decode()])
 
 
 @verb(because="QST session corrected")

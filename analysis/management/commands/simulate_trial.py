@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils import timezone
 
 from analysis.simulated_entry.course import enter_course
@@ -69,9 +70,11 @@ class Command(BaseCommand):
         sites = {site.code: site for site in version.study.sites.all()}
         entered = {}
         for screening in trial.candidates(participants):
-            participant = enter_screening(
-                screening, site=sites[screening.site], staff=staff[screening.site], until=until
-            )
+            # One participant is one transaction: thousands of commits would wait for the disk.
+            with transaction.atomic():
+                participant = enter_screening(
+                    screening, site=sites[screening.site], staff=staff[screening.site], until=until
+                )
             if participant is not None:
                 participant.refresh_from_db()
                 entered[screening.person.index] = participant
@@ -89,7 +92,8 @@ class Command(BaseCommand):
     ) -> None:
         courses = _drawn_on_the_unblinded_side(version, randomised, seed, scenario)
         for done, (index, participant) in enumerate(randomised.items(), start=1):
-            enter_course(participant, courses[index], staff=staff[participant.site.code], until=until)
+            with transaction.atomic():
+                enter_course(participant, courses[index], staff=staff[participant.site.code], until=until)
             self._tell("followed", done)
 
     def _tell(self, what: str, count: int) -> None:
