@@ -52,7 +52,7 @@ class Compilation:
         when = score.only_when
         return While(step, self.scores[when.score], when.above, when.otherwise)
 
-    def _bare_step(self, score: ScoreRule) -> Step | None:  # noqa: PLR0911 - one return a rule
+    def _bare_step(self, score: ScoreRule) -> Step | None:
         of = self.places(score)
         match score:
             case Total():

@@ -1,0 +1,134 @@
+"""What a session's readings and circumstances leave to be asked. A flag never deletes or changes a value."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from outcomes.qst.aggregation import ParameterValue
+from outcomes.qst.parameters import BASELINE_C, COLDEST_C, HIGHEST_PRESSURE_KPA, HOTTEST_C
+from outcomes.qst.readings import AnyReading
+
+_FARTHEST_FROM_MEDIAN_C = {"CDT": 3.0, "WDT": 3.0, "TSL": 3.0, "CPT": 5.0, "HPT": 5.0}
+_RANGES = (
+    ("start_temperature_c", "thermode_start", "The thermode started at", 31.5, 32.5, "°C"),
+    ("skin_temperature_c", "skin_temperature", "Skin temperature is", 28, 36, "°C"),
+    ("room_temperature_c", "room_temperature", "Room temperature is", 20, 24, "°C"),
+    ("duration_minutes", "session_length", "The session took", 20, 45, "minutes"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionConditions:
+    """The circumstances of a session; None where they were not recorded. previous_*: of the participant's last one."""
+
+    examiner: str | None = None
+    examiner_certified: bool | None = None
+    examiner_masked: bool | None = None
+    area: str | None = None
+    previous_examiner: str | None = None
+    previous_area: str | None = None
+    start_temperature_c: float | None = None
+    skin_temperature_c: float | None = None
+    room_temperature_c: float | None = None
+    duration_minutes: float | None = None
+    analgesic_in_last_12_h: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A question to the site: a stable code, the parameter where there is one, and a sentence."""
+
+    code: str
+    message: str
+    parameter: str | None = None
+
+
+def quality_flags(
+    readings: Iterable[AnyReading], values: Mapping[str, ParameterValue], conditions: SessionConditions
+) -> list[Flag]:
+    """Everything to be asked about one area of a session.
+
+    readings: its trials; values: as `aggregate` gives them; conditions: how it was run.
+    """
+    given = [reading for reading in readings if reading.value is not None]
+    return [
+        *_limits_reached(given),
+        *_outliers(given),
+        *_order_of_thresholds(values),
+        *_out_of_range(conditions),
+        *_changed(conditions),
+        *_circumstances(conditions),
+    ]
+
+
+def _limits_reached(readings: Iterable[AnyReading]) -> Iterator[Flag]:
+    limits = dict.fromkeys(_FARTHEST_FROM_MEDIAN_C, (COLDEST_C, HOTTEST_C)) | {"PPT": (HIGHEST_PRESSURE_KPA,)}
+    for reading in readings:
+        where = f"{reading.parameter} trial {reading.trial}"
+        at_limit = reading.value in limits.get(reading.parameter, ())
+        if at_limit and reading.cutoff:
+            yield Flag("cutoff", f"{where} reached the device's limit: its value is censored.", reading.parameter)
+        elif at_limit or reading.cutoff:
+            message = f"{where} is {reading.value:g}, {'not ' if at_limit else ''}marked as the device's limit."
+            yield Flag("cutoff_mark", f"{message} Check the mark.", reading.parameter)
+
+
+def _outliers(readings: Iterable[AnyReading]) -> Iterator[Flag]:
+    groups: dict[tuple[str, str], list[AnyReading]] = defaultdict(list)
+    for reading in readings:
+        if reading.parameter in _FARTHEST_FROM_MEDIAN_C:
+            groups[reading.parameter, reading.direction].append(reading)
+    for (code, _), group in groups.items():
+        middle = median(float(r.value) for r in group if r.value is not None)
+        for reading in group:
+            away = abs((reading.value or 0.0) - middle)
+            if away > _FARTHEST_FROM_MEDIAN_C[code]:
+                message = f"{code} trial {reading.trial} lies {away:.1f} °C from the median of its trials."
+                yield Flag("outlier", message, code)
+
+
+def _order_of_thresholds(values: Mapping[str, ParameterValue]) -> Iterator[Flag]:
+    """From cold to hot: cold pain, cold detection, baseline, warm detection, heat pain."""
+    there = {code: value.value for code, value in values.items() if value.value is not None}
+    celsius = [("baseline", BASELINE_C)]
+    if "CDT" in there:
+        celsius.insert(0, ("CDT", BASELINE_C + there["CDT"]))
+    if "CPT" in there:
+        celsius.insert(0, ("CPT", there["CPT"]))
+    if "WDT" in there:
+        celsius.append(("WDT", BASELINE_C + there["WDT"]))
+    if "HPT" in there:
+        celsius.append(("HPT", there["HPT"]))
+    for (lower, low), (upper, high) in pairwise(celsius):
+        if low >= high:
+            message = f"{lower} ({low:.1f} °C) must lie below {upper} ({high:.1f} °C). Check the readings."
+            yield Flag("threshold_order", message, lower if lower != "baseline" else upper)
+
+
+def _out_of_range(conditions: SessionConditions) -> Iterator[Flag]:
+    for name, code, says, low, high, unit in _RANGES:
+        value = getattr(conditions, name)
+        if value is not None and not low <= value <= high:
+            yield Flag(code, f"{says} {value:g} {unit}; it should be {low:g} to {high:g}.")
+
+
+def _changed(conditions: SessionConditions) -> Iterator[Flag]:
+    for name, now, before in (
+        ("examiner", conditions.examiner, conditions.previous_examiner),
+        ("area", conditions.area, conditions.previous_area),
+    ):
+        if now and before and now != before:
+            yield Flag(f"{name}_changed", f"The {name} is {now}; in the last session it was {before}.")
+
+
+def _circumstances(conditions: SessionConditions) -> Iterator[Flag]:
+    if conditions.examiner_certified is False:
+        yield Flag("examiner_not_certified", "The examiner is not certified for the protocol.")
+    if conditions.examiner_masked is False:
+        yield Flag("examiner_not_masked", "The examiner knew of the treatment or the visit.")
+    if conditions.analgesic_in_last_12_h:
+        yield Flag("analgesic", "An analgesic was taken in the last 12 hours.")
