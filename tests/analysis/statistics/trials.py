@@ -55,7 +55,8 @@ def reframed() -> pd.DataFrame:
     rows = _read("reframed.csv")
     rows = rows.assign(month=pd.to_numeric(rows["month"], errors="coerce")).rename(columns={"hamd.b": "hamd_b"})
     baseline = rows[rows["month"] == 0].set_index("patient")["phq9"]
-    return rows[rows["month"].between(1, 12)].assign(phq9_b=lambda table: table["patient"].map(baseline))
+    months = rows[rows["month"].between(1, 12)]
+    return months.astype({"month": int}).assign(phq9_b=lambda table: table["patient"].map(baseline))
 
 
 @cache
