@@ -11,7 +11,7 @@ from studies.errors import InvalidEntry, ProtocolConflict
 
 
 @verb(because="instrument files loaded")
-def load_instruments(user: Actor) -> list[InstrumentVersion]:  # noqa: ARG001 - named in the audit trail
+def load_instruments(user: Actor) -> list[InstrumentVersion]:
     """Register every instrument file. Safe to repeat; a changed file needs a new version number.
 
     Raises ProtocolConflict for a file that changed under its old version.

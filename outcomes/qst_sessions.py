@@ -11,7 +11,7 @@ import orjson
 from django.db import connection
 
 from outcomes.models import QSTSession, QSTTrial, QSTValue
-from outcomes.qst_layout import trial_problem
+from outcomes.qst import PARAMETERS, trial_problem
 from outcomes.qst_values import values_of
 from studies.acting import verb
 from studies.consents import require_collection
@@ -150,6 +150,8 @@ def _trial_problem(trial: TrialEntry) -> str | None:
         if trial.missing_reason not in MISSING_REASONS:
             return f"{trial.missing_reason!r} is no reason for a missing trial."
         return None
+    if trial.parameter not in PARAMETERS:
+        return f"There is no QST parameter {trial.parameter}; there are {', '.join(PARAMETERS)}."
     return trial_problem(trial.parameter, trial.value)
 
 

@@ -11,7 +11,7 @@ from studies.protocol import ProtocolDefinition, load
 
 
 @verb(because="protocol loaded")
-def load_protocol(user: Actor, *, text: str, source: str) -> ProtocolVersion:  # noqa: ARG001 - named in the audit trail
+def load_protocol(user: Actor, *, text: str, source: str) -> ProtocolVersion:
     """Load a protocol file. Safe to repeat: the same text changes nothing.
 
     A changed file needs a new version number; an older version stays for the participants enrolled under it.

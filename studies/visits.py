@@ -78,7 +78,7 @@ def mark_missed(user: User, *, visit: Visit, reason: str) -> Visit:
 
 
 @verb(because="visit is going to take place after all")
-def undo_missed(user: User, *, visit: Visit, reason: str) -> Visit:  # noqa: ARG001 - the reason goes to the audit trail
+def undo_missed(user: User, *, visit: Visit, reason: str) -> Visit:
     """Take back that a visit was missed. Raises NotAllowed, InvalidEntry."""
     require(may_plan_visits(user, visit.participant.site), "change a visit here")
     if visit.status != Visit.Status.MISSED:

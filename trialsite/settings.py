@@ -9,6 +9,7 @@
 | TRIALSITE_CUTS, TRIALSITE_CLOSED | the volumes of blinded cuts and of closed files (default: below TRIALSITE_VAR) |
 | TRIALSITE_IDENTITY_KEYS | keys of the identifying data, newest first, comma-separated |
 | TRIALSITE_IDENTITY_KEY_FILE | or the file that holds them, one a line |
+| TRIALSITE_QST_REFERENCE | the file of QST reference values that z-scores are computed from |
 | TRIALSITE_SECRET_KEY, TRIALSITE_HOSTS, TRIALSITE_ORIGINS, TRIALSITE_PRODUCTION, TRIALSITE_DEBUG | as named |
 """
 
@@ -49,6 +50,7 @@ VAR_DIR = Path(os.environ.get("TRIALSITE_VAR", BASE_DIR / "var"))
 CUTS_DIR = Path(os.environ.get("TRIALSITE_CUTS", VAR_DIR / "cuts"))
 CLOSED_DIR = Path(os.environ.get("TRIALSITE_CLOSED", VAR_DIR / "closed"))
 IDENTITY_KEY_FILE = Path(os.environ.get("TRIALSITE_IDENTITY_KEY_FILE", VAR_DIR / "keys" / "identity.key"))
+QST_REFERENCE = os.environ.get("TRIALSITE_QST_REFERENCE", "")
 IDENTITY_KEYS = _list("TRIALSITE_IDENTITY_KEYS", "")
 
 

@@ -27,7 +27,7 @@ BEHIND = timedelta(days=60)
 ROWS = 12
 
 
-def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:  # noqa: ARG001 - AdminSite.index passes it
+def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
     user = user_of(request)
     now = timezone.now()
     rows = _due_visits(request)
