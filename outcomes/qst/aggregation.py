@@ -97,8 +97,8 @@ def _too_few(parameter: Parameter, groups: Groups) -> str | None:
         return "not done"
     for direction, values in groups.items():
         if len(values) < parameter.needed:
-            of = f" {direction}" if direction else ""
-            return f"{len(values)} of {parameter.trials}{of} trials; {parameter.needed} are needed"
+            which = f" ({direction})" if direction else ""
+            return f"{len(values)} of {parameter.trials} trials{which}; {parameter.needed} are needed"
     return None
 
 

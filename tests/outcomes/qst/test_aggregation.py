@@ -1,4 +1,4 @@
-"""From trials to values. Oracles: tests/data/oracles/domain_arithmetic.json and the hand calculations of docs/qst.md."""
+"""From trials to values. Oracles: tests/data/oracles/domain_arithmetic.json and hand calculations (docs/qst.md)."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_four_turning_points_in_each_direction_are_needed(code):
     without_last = [reading for reading in trials if reading.trial < 5]
     assert aggregate(without_last)[code].value is not None
     too_few = [r for r in trials if not (r.direction == "descending" and r.trial > 3)]
-    assert aggregate(too_few)[code].missing_reason == "3 of 5 descending trials; 4 are needed"
+    assert aggregate(too_few)[code].missing_reason == "3 of 5 trials (descending); 4 are needed"
 
 
 def test_a_trial_that_was_not_done_counts_as_missing_and_not_as_zero():
