@@ -124,8 +124,7 @@ def check_nothing_is_held_back(layout: Layout) -> None:
     """What "changed since" asks: restored rows lie below the oldest running transaction of the new server."""
     with psycopg.connect(database_url("app", layout=layout)) as app:
         row = app.execute(
-            "SELECT count(*) FROM entry"
-            " WHERE changed_in < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+            "SELECT count(*) FROM entry WHERE changed_in < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
         ).fetchone()
     assert row == (5000,)
 

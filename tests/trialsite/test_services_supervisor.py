@@ -32,8 +32,7 @@ STUBBORN = [
     sys.executable,
     "-S",
     "-c",
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
-    "print('deaf', flush=True); time.sleep(600)",
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)",
 ]
 # Prints the number of a child of its own, then sleeps: what a worker with a pool looks like.
 PARENT = [
@@ -204,9 +203,7 @@ def test_two_places_side_by_side_do_not_disturb_each_other(tmp_path: Path) -> No
         assert birth(pid)
 
 
-def test_a_child_gets_exactly_the_environment_it_was_given(
-    layout: Layout, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_gets_exactly_the_environment_it_was_given(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://unblinded:secret@/trialsite")
     with Supervisor(layout) as supervisor:
         script = "import os; print(sorted(set(os.environ) - {'LC_CTYPE'}))"

@@ -18,9 +18,7 @@ def database_url(role: str, database: str = DATABASE, layout: Layout | None = No
     Raises ValueError for a role that does not log in.
     """
     if role not in DATABASE_ROLES:
-        raise ValueError(
-            f"There is no database role {role!r} to log in as; there are {', '.join(DATABASE_ROLES)}."
-        )
+        raise ValueError(f"There is no database role {role!r} to log in as; there are {', '.join(DATABASE_ROLES)}.")
     layout = layout or Layout.of_environment()
     password = passwords(layout.credentials)[f"database-{role}"]
     return f"postgresql://{role}:{password}@/{database}?host={quote(str(layout.sockets), safe='/')}"

@@ -149,9 +149,7 @@ class Postgres:
         born = birth(pid)
         os.kill(pid, self.stop_signal)
         if not wait_until(lambda: birth(pid) != born, self.grace):
-            raise PostgresError(
-                f"The PostgreSQL of {self.data} (process {pid}) did not stop in {self.grace:.0f} s."
-            )
+            raise PostgresError(f"The PostgreSQL of {self.data} (process {pid}) did not stop in {self.grace:.0f} s.")
 
     def _clear_stale_locks(self) -> None:
         """Let a pid file whose number now belongs to a stranger not stop the start.

@@ -191,9 +191,7 @@ class Supervisor:
     def _take_lock(self) -> None:
         """Hold the lock file of var/. The guard holds it too, and after our death finishes in peace."""
         file = self.layout.lock.open("a+")
-        if not wait_until(lambda: _locked(file) or _lives(_holder(file)), LONGEST_CLEARING) or not _locked(
-            file
-        ):
+        if not wait_until(lambda: _locked(file) or _lives(_holder(file)), LONGEST_CLEARING) or not _locked(file):
             holder = _holder(file)
             file.close()
             raise SiteBusyError(

@@ -42,9 +42,7 @@ def prepare_cluster(connection: psycopg.Connection, passwords: Mapping[str, str]
         verifier = connection.pgconn.encrypt_password(
             passwords[role].encode(), role.encode(), b"scram-sha-256"
         ).decode()
-        connection.execute(
-            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))
-        )
+        connection.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier)))
     connection.execute("GRANT concealer, recorder TO owner WITH INHERIT FALSE, SET TRUE")
     connection.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
     # Django connects there to create and drop test databases.

@@ -28,15 +28,9 @@ class Command(BaseCommand):
         parser.add_argument("--maintenance-database", default="postgres", help="where to connect meanwhile")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        missing = [
-            name
-            for name in ("DATABASE_URL", *map(password_variable, LOGIN_ROLES))
-            if not os.environ.get(name)
-        ]
+        missing = [name for name in ("DATABASE_URL", *map(password_variable, LOGIN_ROLES)) if not os.environ.get(name)]
         if missing:
-            raise CommandError(
-                f"Not set: {', '.join(missing)}. Each must be, for example in compose's .env file."
-            )
+            raise CommandError(f"Not set: {', '.join(missing)}. Each must be, for example in compose's .env file.")
         address = urlsplit(os.environ["DATABASE_URL"])
         name = unquote(address.path.lstrip("/"))
         maintenance = address._replace(path=f"/{options['maintenance_database']}").geturl()

@@ -11,9 +11,7 @@ from trialsite.services.__main__ import main
 
 
 class Command(BaseCommand):
-    help = (
-        "Start the embedded PostgreSQL and Valkey in the background, stop them, or say whether they answer."
-    )
+    help = "Start the embedded PostgreSQL and Valkey in the background, stop them, or say whether they answer."
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -122,9 +122,7 @@ def _add_file(archive: tarfile.TarFile, name: str, path: Path) -> str:
     return digest
 
 
-def _extract(
-    archive: tarfile.TarFile, site: Site, drafts: Mapping[str, Path]
-) -> tuple[dict[str, str], Manifest]:
+def _extract(archive: tarfile.TarFile, site: Site, drafts: Mapping[str, Path]) -> tuple[dict[str, str], Manifest]:
     """Put every entry in its place; the hashes of what was written, and the manifest."""
     entries = _Entries(archive)
     digest = hashlib.sha256()
@@ -174,8 +172,7 @@ def _refuse_what_is_not_empty(site: Site) -> None:
     with psycopg.connect(site.url) as connection:
         if tables := table_names(connection):
             raise BackupError(
-                f"The database already has {len(tables)} tables. Restore into an empty one; "
-                "nothing was changed."
+                f"The database already has {len(tables)} tables. Restore into an empty one; nothing was changed."
             )
     for folder in site.folders.values():
         if folder.exists() and any(path.name != DRAFT for path in folder.iterdir()):

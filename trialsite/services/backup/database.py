@@ -18,9 +18,7 @@ from trialsite.services.backup.encryption import BackupError
 
 PIECE = 4 << 20
 # What a row looks like as text must not depend on who asks.
-PLAIN_TEXT = (
-    "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'"
-)
+PLAIN_TEXT = "SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'postgres'; SET bytea_output = 'hex'"
 VARIABLES = {
     "host": "PGHOST",
     "port": "PGPORT",
@@ -100,9 +98,7 @@ def restoring(programs: Path, url: str) -> Iterator[IO[bytes]]:
 @contextlib.contextmanager
 def _program(command: list[str], url: str, **pipes: int) -> Iterator[subprocess.Popen[bytes]]:
     """Run a program of PostgreSQL; its password is not on the command line, which everybody can read."""
-    settings = {
-        VARIABLES[name]: str(value) for name, value in conninfo_to_dict(url).items() if name in VARIABLES
-    }
+    settings = {VARIABLES[name]: str(value) for name, value in conninfo_to_dict(url).items() if name in VARIABLES}
     with tempfile.TemporaryFile() as words:
         process = subprocess.Popen(command, env=os.environ | settings, stderr=words, **pipes)  # type: ignore[call-overload]  # noqa: S603
         try:
@@ -118,9 +114,7 @@ def _program(command: list[str], url: str, **pipes: int) -> Iterator[subprocess.
             process.wait()
         if process.returncode:
             words.seek(0)
-            raise BackupError(
-                f"{Path(command[0]).name} failed: {words.read().decode(errors='replace').strip()}"
-            )
+            raise BackupError(f"{Path(command[0]).name} failed: {words.read().decode(errors='replace').strip()}")
 
 
 def pass_transaction_number(connection: psycopg.Connection, number: int) -> None:
@@ -131,7 +125,7 @@ def pass_transaction_number(connection: psycopg.Connection, number: int) -> None
     """
     connection.execute("SET synchronous_commit = off")
     connection.execute(
-        sql.SQL(
-            "DO $$ BEGIN WHILE pg_current_xact_id()::text::bigint < {} LOOP COMMIT; END LOOP; END $$"
-        ).format(sql.Literal(number))
+        sql.SQL("DO $$ BEGIN WHILE pg_current_xact_id()::text::bigint < {} LOOP COMMIT; END LOOP; END $$").format(
+            sql.Literal(number)
+        )
     )
