@@ -57,8 +57,8 @@ def numbers(values: pd.Series, argument: str) -> FloatArray:
 def levels(values: pd.Series) -> list[Any]:
     """The levels that occur: in the order of an ordered categorical, else sorted."""
     if isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered:
-        return [level for level in values.cat.categories if (values == level).any()]
-    return sorted(values.dropna().unique())
+        return [level for level in values.cat.categories.tolist() if (values == level).any()]
+    return sorted(values.dropna().unique().tolist())
 
 
 def codes(values: pd.Series, known: Sequence[Any]) -> NDArray[np.intp]:

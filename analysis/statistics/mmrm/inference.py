@@ -106,7 +106,8 @@ class Inference:
         """Joint test that combinations (n, p), independent of each other, are all zero."""
         estimate = rows @ self.beta / self.scale
         variance = rows @ self.variance @ rows.T
-        if np.linalg.matrix_rank(variance / np.sqrt(np.outer(np.diag(variance), np.diag(variance)))) < len(rows):
+        sd = np.sqrt(np.diag(variance))
+        if not sd.all() or np.linalg.matrix_rank(variance / np.outer(sd, sd)) < len(rows):
             raise ValueError("L holds a row that is zero or follows from the others; give independent rows.")
         wald = float(estimate @ np.linalg.solve(variance, estimate)) / len(rows)
         scale, df = self._joint(rows)

@@ -116,7 +116,13 @@ def maximise(model: Model, covariances: Covariances, start: FloatArray) -> Solut
         step, decrement = covariances.step(theta, state)
         if decrement < _DECREMENT:
             _require_inside(covariances, theta)
-            return Solution(covariances, theta, state, iteration)
+            # The last step costs one more look at the likelihood and adds digits.
+            last = model.at(covariances.sigma(theta + step))
+            return (
+                Solution(covariances, theta + step, last, iteration)
+                if last
+                else Solution(covariances, theta, state, iteration)
+            )
         theta, state = _move(model, covariances, theta, state, step, decrement)
     raise ConvergenceError(
         f"The model with covariance {covariances.name!r} did not converge in {_STEPS} steps. Choose a structure "
