@@ -68,7 +68,7 @@ def verify_pair(name: str, *, sha256: str | None = None) -> Verified:
 
 
 @verb(because="data cut taken")
-def record_taken(actor: Actor, *, cut: DataCut, verified: Verified) -> DataCut:  # noqa: ARG001 - named in the audit trail
+def record_taken(actor: Actor, *, cut: DataCut, verified: Verified) -> DataCut:
     """Write into the database what the files of a cut hold."""
     files = verified.manifest["files"].values()
     cut = DataCut.objects.select_for_update().get(pk=cut.pk)
