@@ -47,7 +47,8 @@ class Cut:
         if missing:
             raise ValueError(f"{path.name} of cut {self.folder.name} lacks the columns {', '.join(missing)}.")
         table = pq.read_table(path, columns=list(columns), filters=list(where) if where else None)
-        return _plain(table).to_pandas(date_as_object=False)
+        rows: pd.DataFrame = _plain(table).to_pandas(date_as_object=False)
+        return rows
 
 
 def open_cut(folder: Path) -> Cut:

@@ -13,9 +13,7 @@ _ANSWERED = ("complete", "partial")
 _QST = "qst"
 
 
-def endpoint_values(
-    cut: Cut, people: pd.DataFrame, endpoint: Endpoint, *, until: pd.Timestamp
-) -> pd.DataFrame:
+def endpoint_values(cut: Cut, people: pd.DataFrame, endpoint: Endpoint, *, until: pd.Timestamp) -> pd.DataFrame:
     """Every participant's value at baseline and at each timepoint of an endpoint.
 
     Returns participant_id, timepoint, value (NaN where missing) and entries (diary days or forms behind it), in
@@ -69,8 +67,8 @@ def _at_visits(
     visits = {timepoint.visit: timepoint.code for timepoint in timepoints}
     rows["timepoint"] = rows["visit"].map(visits)
     rows = rows.dropna(subset=["timepoint", "value"])
-    last = rows.groupby(["participant_id", "timepoint"], as_index=False)["value"].last()
-    return last.assign(entries=1)
+    last = rows.groupby(["participant_id", "timepoint"])["value"].last()
+    return last.to_frame().assign(entries=1).reset_index()
 
 
 def _answers(cut: Cut, endpoint: Endpoint, *, daily: bool) -> pd.DataFrame:
@@ -79,11 +77,10 @@ def _answers(cut: Cut, endpoint: Endpoint, *, daily: bool) -> pd.DataFrame:
     instruments = cut.rows("instrumentversion", ["id"], where=[("key", "==", endpoint.instrument)])
     where: list[tuple[str, str, Any]] = [("instrument_id", "in", instruments["id"].to_list())]
     rows = cut.rows("response", columns, where=[*where, ("status", "in", _ANSWERED)])
-    if endpoint.item is not None:
-        kind, name, value = "responseitem", ("item", "==", endpoint.item), "value"
-    else:
-        kind, name, value = "score", ("name", "==", endpoint.score), "number"
-    values = cut.rows(kind, ["response_id", value], where=[name]).dropna()
+    item = endpoint.item is not None
+    kind, key, value = ("responseitem", "item", "value") if item else ("score", "name", "number")
+    name = endpoint.item if item else endpoint.score
+    values = cut.rows(kind, ["response_id", value], where=[(key, "==", name)]).dropna()
     rows = rows.merge(values, left_on="id", right_on="response_id").rename(columns={value: "value"})
     # A rating on the infusion day's clock is no answer for the visit.
     rows = rows[rows["day"].notna()] if daily else rows[rows["visit_id"].notna()]

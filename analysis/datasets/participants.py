@@ -150,4 +150,3 @@ def _with_later_data(cut: Cut, people: pd.DataFrame, until: pd.Timestamp) -> lis
 
 def _not_after(days: pd.Series[Any], until: pd.Timestamp) -> pd.Series[Any]:
     return days.where(days <= until)
-

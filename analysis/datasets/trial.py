@@ -106,7 +106,8 @@ def _protocol(cut: Cut, plan_version: str) -> ProtocolDefinition | None:
     rows = cut.rows("protocolversion", ["id", "source"]).sort_values("id")
     readable = [found for text in rows["source"] if (found := _readable(text)) is not None]
     holding = [found for found in readable if found.analysis.version == plan_version]
-    return (holding or readable or [None])[-1]
+    chosen = holding or readable
+    return chosen[-1] if chosen else None
 
 
 def _readable(text: str) -> ProtocolDefinition | None:

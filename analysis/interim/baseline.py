@@ -60,16 +60,13 @@ def _numeric(label: str, values: pd.Series[Any], groups: Groups) -> dict[str, An
     return {"label": label, "kind": "number", "cells": [summary(values.reindex(ids)) for _, ids in groups]}
 
 
-def _categories(
-    label: str, values: pd.Series[Any], groups: Groups, order: tuple[str, ...]
-) -> list[dict[str, Any]]:
+def _categories(label: str, values: pd.Series[Any], groups: Groups, order: tuple[str, ...]) -> list[dict[str, Any]]:
     levels = [*order, *sorted(set(values.dropna()) - set(order))]
     missing = [int(values.reindex(ids).isna().sum()) for _, ids in groups]
     rows = [{"label": label, "kind": "heading", "cells": [{"missing": count} for count in missing]}]
     for level in levels:
         cells = [
-            share(int(values.reindex(ids).eq(level).sum()), int(values.reindex(ids).notna().sum()))
-            for _, ids in groups
+            share(int(values.reindex(ids).eq(level).sum()), int(values.reindex(ids).notna().sum())) for _, ids in groups
         ]
         rows.append({"label": level, "kind": "share", "cells": cells})
     return rows

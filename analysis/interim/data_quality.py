@@ -19,7 +19,7 @@ def data_quality(trial: Trial) -> dict[str, Any]:
     responses = _responses(trial)
     visits = _visits(trial)
     return {
-        "visits": _visit_rows(trial, visits),
+        "visits": _visit_rows(visits),
         "forms": _forms(trial, visits, responses),
         "diary": _diary(trial, responses),
         "late_entry": _late_entry(responses),
@@ -77,7 +77,7 @@ def _responses(trial: Trial) -> pd.DataFrame:
     return rows[done <= trial.until]
 
 
-def _visit_rows(trial: Trial, visits: pd.DataFrame) -> list[dict[str, Any]]:
+def _visit_rows(visits: pd.DataFrame) -> list[dict[str, Any]]:
     order = visits.groupby("code")["position"].min().sort_values(kind="stable").index
     rows = []
     for code in order:
@@ -129,7 +129,7 @@ def _diary(trial: Trial, responses: pd.DataFrame) -> dict[str, Any]:
         return not_estimable("The protocol has no diary.")
     people = trial.people[trial.people["infusion_on"].notna()]
     ends = trial.cut.rows("participant", ["id", "ended_on"]).set_index("id")["ended_on"].reindex(people.index)
-    last = (ends.fillna(trial.data_date).clip(upper=trial.data_date) - people["infusion_on"]).dt.days
+    last = (ends.where(ends < trial.data_date, trial.data_date) - people["infusion_on"]).dt.days
     diary = responses[responses["instrument"].eq(trial.protocol.diary.instrument) & responses["day"].notna()]
     diary = diary[diary["participant_id"].isin(people.index) & diary["status"].isin(_ANSWERED)]
     day = (diary["day"] - people["infusion_on"].reindex(diary["participant_id"]).to_numpy()).dt.days
@@ -144,7 +144,11 @@ def _late_entry(responses: pd.DataFrame) -> dict[str, Any]:
     """Days from answering to entry. Imported rows were all entered at once and say nothing."""
     days = (responses["entered_at"] - responses["completed_at"]).dt.total_seconds() / 86400
     facts = summary(days.clip(lower=0))
-    return {**facts, "late_after_days": _LATE_AFTER_DAYS, "late": share(int((days > _LATE_AFTER_DAYS).sum()), len(days))}
+    return {
+        **facts,
+        "late_after_days": _LATE_AFTER_DAYS,
+        "late": share(int((days > _LATE_AFTER_DAYS).sum()), len(days)),
+    }
 
 
 def _deviations(trial: Trial) -> list[dict[str, Any]]:

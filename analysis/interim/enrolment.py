@@ -30,7 +30,7 @@ def _by_site(trial: Trial) -> list[dict[str, Any]]:
         {
             "site": row.code,
             "name": row.name,
-            "planned": int(row.planned_participants),
+            "planned": row.planned_participants,
             "screened": int(screened.get(row.code, 0)),
             "randomised": int(randomised.get(row.code, 0)),
         }
@@ -84,5 +84,3 @@ def _days_to_endpoint(trial: Trial) -> int:
         return timepoint.days[1]
     visit = trial.protocol.visit(timepoint.visit or "") if trial.protocol else None
     return (visit.day or 0) if visit else 0
-
-

@@ -48,7 +48,7 @@ def as_treated(trial: Trial, arms: pd.Series[Any]) -> Groups:
     people = trial.people[trial.people["SAF"]]
     own = arms.reindex(people.index)
     contents = pd.Series(arms.reindex(trial.people.index).to_numpy(), index=trial.people["kit_allocated"])
-    contents = contents[contents.index.notna() & contents.notna()]
+    contents = contents[contents.index.notna()].dropna()
     given = people["kit_given"].map(contents[~contents.index.duplicated()])
     return _ordered(trial, own.where(given.isna(), given))
 

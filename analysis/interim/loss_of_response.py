@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from analysis.datasets import Trial
@@ -53,9 +52,7 @@ def _analysis(trial: Trial, groups: Groups, rule: LossOfResponse) -> dict[str, A
     if times.empty:
         raise ValueError(f"Nobody was in response at {rule.start}.")
     arm = groups.member.loc[times.index]
-    curve = survival.kaplan_meier(
-        times["time"].to_numpy(float), times["event"].to_numpy(bool), group=arm.to_numpy()
-    )
+    curve = survival.kaplan_meier(times["time"].to_numpy(float), times["event"].to_numpy(bool), group=arm.to_numpy())
     return {
         "groups": [
             {"code": code, "responders": int((arm == code).sum()), "events": int(times.loc[arm == code, "event"].sum())}
@@ -116,6 +113,5 @@ def _logrank(times: pd.DataFrame, arm: pd.Series[Any]) -> dict[str, Any]:
     return {"chi_square": found.chi_square, "df": found.df, "p": found.p}
 
 
-def _steps(curve: Any) -> list[dict[str, Any]]:
-    frame = pd.DataFrame(curve.table if hasattr(curve, "table") else curve).replace({np.nan: None})
-    return frame.to_dict("records")
+def _steps(curve: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(zip(curve.columns, values, strict=True)) for values in curve.itertuples(index=False, name=None)]

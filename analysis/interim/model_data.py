@@ -67,14 +67,12 @@ def model_data(trial: Trial, groups: Groups, model: Model) -> ModelData:
     return ModelData(frame, tuple(groups.labels), kept, by_visit, tuple(left_out))
 
 
-def _rows(
-    people: pd.DataFrame, values: pd.DataFrame, groups: Groups, model: Model, endpoint: Endpoint
-) -> pd.DataFrame:
+def _rows(people: pd.DataFrame, values: pd.DataFrame, groups: Groups, model: Model, endpoint: Endpoint) -> pd.DataFrame:
     codes = list(model.timepoints) or [endpoint.at]
     wide = values[codes]
     if model.effect == "difference" and endpoint.type == "change":
         wide = wide.sub(values[endpoint.baseline.code], axis=0)
-    long = wide.rename_axis(columns="visit").stack(future_stack=True).rename("response").reset_index()
+    long = wide.rename_axis(columns="visit").stack(future_stack=True).to_frame("response").reset_index()
     return long.assign(
         subject=long["participant_id"].map(people["identifier"]),
         arm=long["participant_id"].map(groups.member),

@@ -60,7 +60,8 @@ def _repeated(data: ModelData, model: Model, endpoint: Endpoint) -> dict[str, An
         "df_method": model.df,
         "covariance_structure": first.covariance_structure,
         "covariance_planned": model.covariance,
-        "covariance": {"visits": list(first.covariance.index), "rows": first.covariance.to_numpy()},
+        "not_converged": [{"covariance": name, "why": why} for name, why in first.not_converged],
+        "covariance": _matrix(first),
         "log_likelihood": first.log_likelihood,
         "observations": first.observations,
         "subjects": first.subjects,
@@ -69,6 +70,12 @@ def _repeated(data: ModelData, model: Model, endpoint: Endpoint) -> dict[str, An
         "ls_means": _records(first.ls_means()),
         "fits": [{"reference": code, "coefficients": _records(fit.coefficients)} for code, fit in fits.items()],
     }
+
+
+def _matrix(fit: mmrm.Fit) -> dict[str, Any]:
+    if isinstance(fit.covariance, dict):
+        raise TypeError("The plan's models have one covariance for all arms.")
+    return {"visits": list(fit.covariance.index), "rows": fit.covariance.to_numpy()}
 
 
 def _fit_mmrm(data: ModelData, model: Model, reference: str) -> mmrm.Fit:
@@ -103,7 +110,8 @@ def _mmrm_row(fit: mmrm.Fit, model: Model, endpoint: Endpoint, contrast: Contras
 def _single(data: ModelData, model: Model, endpoint: Endpoint) -> dict[str, Any]:
     """Least squares at the endpoint's time; without covariates a difference of means."""
     frame = data.frame[data.frame["visit"] == endpoint.at]
-    effects, fits, means = [], [], []
+    effects, fits = [], []
+    means: list[dict[str, Any]] = []
     for reference in dict.fromkeys(contrast.reference for contrast in model.contrasts):
         fit = ancova.fit(
             data.with_first(reference).loc[frame.index],
@@ -150,4 +158,4 @@ def _named(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return frame.to_dict("records")
+    return [dict(zip(frame.columns, values, strict=True)) for values in frame.itertuples(index=False, name=None)]

@@ -92,8 +92,7 @@ def _standardised(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> dict[str,
 def _definitions(trial: Trial, rule: Responders, endpoint: Endpoint) -> list[tuple[str, pd.Series[bool]]]:
     better = improvement_percent(trial, endpoint)[endpoint.at]
     found = [
-        (f"At least {percent:g} % better", better >= percent - rule.tolerance)
-        for percent in rule.thresholds_percent
+        (f"At least {percent:g} % better", better >= percent - rule.tolerance) for percent in rule.thresholds_percent
     ]
     if rule.level_at_most is not None:
         level = trial.values(endpoint)[endpoint.at]
@@ -152,7 +151,9 @@ def _cumulative_curve(trial: Trial, rule: Responders, endpoint: Endpoint, groups
     return [
         {
             "percent": percent,
-            "cells": [share(int((better.reindex(ids) >= percent - rule.tolerance).sum()), len(ids)) for _, ids in groups],
+            "cells": [
+                share(int((better.reindex(ids) >= percent - rule.tolerance).sum()), len(ids)) for _, ids in groups
+            ],
         }
         for percent in range(0, 101, 5)
     ]

@@ -78,9 +78,10 @@ def _cells(events: pd.DataFrame, groups: Groups) -> list[dict[str, Any]]:
 
 
 def _terms(events: pd.DataFrame, groups: Groups) -> list[dict[str, Any]]:
-    rows = [{"term": term, "cells": _cells(here, groups)} for term, here in events.groupby("term", sort=True)]
-    rows = [row for row in rows if any(cell["events"] for cell in row["cells"])]
-    return sorted(rows, key=lambda row: (-sum(cell["count"] for cell in row["cells"]), row["term"]))
+    found = [(str(term), _cells(here, groups)) for term, here in events.groupby("term")]
+    found = [(term, cells) for term, cells in found if any(cell["events"] for cell in cells)]
+    found.sort(key=lambda row: (-sum(cell["count"] for cell in row[1]), row[0]))
+    return [{"term": term, "cells": cells} for term, cells in found]
 
 
 def _dissociation_peaks(trial: Trial, restricted: Cut) -> pd.Series[Any]:
@@ -112,8 +113,7 @@ def _actions(restricted: Cut, groups: Groups) -> list[dict[str, Any]]:
     events = restricted.rows("safetyevent", ["participant_id", "action"])
     words = events["action"].str.split(" ").str[0].str.upper()
     return [
-        {"action": word, "cells": _participants(events[words.eq(word)], groups)}
-        for word in ("ALERT", "HOLD", "STOP")
+        {"action": word, "cells": _participants(events[words.eq(word)], groups)} for word in ("ALERT", "HOLD", "STOP")
     ]
 
 

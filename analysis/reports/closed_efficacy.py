@@ -48,7 +48,10 @@ def _effects(name: str, model: Result) -> Block:
     people = model["participants"]
     rows = [
         row(
-            Cell(f"{each['active']} minus {each['reference']}", f"n {people[each['active']]} and {people[each['reference']]}"),
+            Cell(
+                f"{each['active']} minus {each['reference']}",
+                f"n {people[each['active']]} and {people[each['reference']]}",
+            ),
             number(each["estimate"]),
             interval(each),
             number(each["se"], 3),
@@ -66,7 +69,8 @@ def _effects(name: str, model: Result) -> Block:
 
 def _fitted(model: Result) -> str:
     covariates = ", ".join(model["covariates"]) or "none"
-    parts = [f"{model['population']}: {model['subjects']} participants, {model['observations']} values. Covariates: {covariates}."]
+    parts = [f"{model['population']}: {model['subjects']} participants, {model['observations']} values."]
+    parts.append(f"Covariates: {covariates}.")
     if model["covariates_left_out"]:
         parts.append(f"Left out, the same for everybody: {', '.join(model['covariates_left_out'])}.")
     if model["method"] == "mmrm":

@@ -43,7 +43,7 @@ def closed_report(result: Result) -> Report:
 def _answer(result: Result) -> str:
     decision = result["decision"]
     if decision["estimable"]:
-        return decision["recommendation"] + "."
+        return f"{decision['recommendation']}."
     return f"No decision. {decision['why']}"
 
 
@@ -87,7 +87,9 @@ def _three_numbers(result: Result, primary: Result) -> Facts:
     if decision["estimable"]:
         items.append((number(decision["z"]), "z", f"bound {number(decision['bound'])}"))
     else:
-        items.append((p_value(effect["p"]), "p, two-sided", f"t {number(effect['statistic'])}, df {number(effect['df'], 1)}"))
+        items.append(
+            (p_value(effect["p"]), "p, two-sided", f"t {number(effect['statistic'])}, df {number(effect['df'], 1)}")
+        )
     return Facts(tuple(items))
 
 
@@ -111,7 +113,9 @@ def _decision(decision: Result) -> list[Block]:
     blocks: list[Block] = [_trail(decision), _bounds(decision)]
     if decision["repeated_interval"]["estimable"]:
         ends = interval(decision["repeated_interval"])
-        blocks.append(Paragraph(f"Repeated interval for the difference, valid whether or not the trial goes on: {ends}."))
+        blocks.append(
+            Paragraph(f"Repeated interval for the difference, valid whether or not the trial goes on: {ends}.")
+        )
     after = decision["after_stopping"]
     if after["estimable"]:
         blocks.append(
@@ -138,11 +142,10 @@ def _step_value(value: Any) -> str:
 
 
 def _bounds(decision: Result) -> Block:
-    rows = [
-        row(f"Look {each['look']}", str(each["units"]), _percent(each["fraction"]), number(each["bound"], 3), number(each["z"], 3),
-            "yes" if each["crossed"] else "no")
-        for each in decision["path"]
-    ]  # fmt: skip
+    rows = []
+    for each in decision["path"]:
+        numbers = (number(each["bound"], 3), number(each["z"], 3), "yes" if each["crossed"] else "no")
+        rows.append(row(f"Look {each['look']}", str(each["units"]), _percent(each["fraction"]), *numbers))
     rows += [
         row("To come", number(each["units"], 0), _percent(each["fraction"]), number(each["bound"], 3), "", "")
         for each in decision["bounds_to_come"]

@@ -20,7 +20,7 @@ INK, QUIET, LINE, ACCENT, BAD = "#1c2024", "#58616a", "#d5dadf", "#0072b2", "#b0
 COLOURS = ("#0072b2", "#d55e00", "#00694d", "#cc79a7")
 SHAPES = ("o", "s", "^", "D")
 GRADES = ("#cfe3f1", "#8fbfe0", "#3d8fc4", "#0b5d94", "#06304d")
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.hashsalt": "trialsite",
     # Letters as outlines: a reader's machine need not have the font.
     "svg.fonttype": "path",
@@ -71,7 +71,7 @@ def zero_line(axes: Axes, *, vertical: bool = False) -> None:
 
 def reference_line(axes: Axes, at: float, label: str, *, vertical: bool = False) -> None:
     """A grey dashed line with its name at its end."""
-    style = {"color": QUIET, "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 0}
+    style: dict[str, Any] = {"color": QUIET, "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 0}
     if vertical:
         axes.axvline(at, **style)
         axes.annotate(label, (at, 1), xycoords=("data", "axes fraction"), xytext=(3, -9), **_LABEL)

@@ -44,7 +44,11 @@ def boundary(decision: Result) -> Figure:
             label_at(axes, each["fraction"], each["z"], text, ACCENT, dx=4, dy=-11)
         axes.set_xlim(0, 1.28)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
-        heights = [y for _, y in known] + [each["bound"] for each in decision["planned_bounds"]] + [each["z"] for each in path]
+        heights = (
+            [y for _, y in known]
+            + [each["bound"] for each in decision["planned_bounds"]]
+            + [each["z"] for each in path]
+        )
         axes.set_ylim(min(0.0, *heights) - 0.6, max(heights) + 0.6)
         axes.set_xlabel("Information")
         axes.set_ylabel("z, towards benefit")
@@ -107,7 +111,11 @@ def means_over_time(model: Result, labels: Mapping[str, str]) -> Figure | None:
         axes.set_xlim(-0.4, len(visits) - 0.4 + 0.12 * len(visits))
         axes.set_ylabel("Change from baseline" if change else "Mean")
     rows = [
-        (f"{each['arm']}, {model['timepoint_labels'].get(each['visit'], each['visit'])}", number(each["estimate"]), interval(each))
+        (
+            f"{each['arm']}, {model['timepoint_labels'].get(each['visit'], each['visit'])}",
+            number(each["estimate"]),
+            interval(each),
+        )
         for each in means
     ]
     data = table("Adjusted means", ("Arm and time", "Mean", "95 % interval"), rows)
@@ -117,8 +125,8 @@ def means_over_time(model: Result, labels: Mapping[str, str]) -> Figure | None:
 
 def effects_over_time(model: Result, better: str) -> Figure | None:
     """Difference between the arms at each timepoint, with zero and the least important difference marked."""
-    rows = [each for each in model.get("by_timepoint") or []]
-    rows = [each for each in rows if each["arm"] == model["effects"][0]["active"]] if rows else []
+    active = model["effects"][0]["active"]
+    rows = [each for each in model["by_timepoint"] if each["arm"] == active]
     if not rows:
         return None
     names = [model["timepoint_labels"].get(each["visit"], each["visit"]) for each in rows]
@@ -138,7 +146,10 @@ def effects_over_time(model: Result, better: str) -> Figure | None:
         effect = model["effects"][0]
         side = "left" if better == "lower" else "right"
         axes.set_xlabel(f"{effect['active']} minus {effect['reference']} (better for {effect['active']} to the {side})")
-    lines = [(name, number(each["estimate"]), interval(each), p_value(each["p"])) for name, each in zip(names, rows, strict=True)]
+    lines = [
+        (name, number(each["estimate"]), interval(each), p_value(each["p"]))
+        for name, each in zip(names, rows, strict=True)
+    ]
     data = table("Differences by timepoint", ("Time", "Difference", "95 % interval", "p"), lines)
     words = "; ".join(f"{name} {value} ({ends})" for name, value, ends, _ in lines)
     return Figure("Difference between the arms over time", drawing.svg, words + ".", data)
@@ -164,9 +175,7 @@ def responder_curve(responders: Result) -> Figure | None:
         axes.set_xlim(0, 100)
         axes.set_xlabel("At least so much better than at baseline (%)")
         axes.set_ylabel("Participants (%)")
-    rows = [
-        row(f"{each['percent']} %", *(number(cell["percent"], 1) for cell in each["cells"])) for each in curve[::2]
-    ]
+    rows = [row(f"{each['percent']} %", *(number(cell["percent"], 1) for cell in each["cells"])) for each in curve[::2]]
     data = table("Cumulative responders (%)", ("Better by", *(group["code"] for group in groups)), rows)
     return Figure("Cumulative responders", drawing.svg, "Share of each arm by improvement; see the data.", data)
 
@@ -188,7 +197,12 @@ def response_kept(loss: Result, labels: Sequence[str]) -> Figure:
         axes.set_xlabel("Days since the infusion")
         axes.set_ylabel("Still in response")
     rows = [
-        (f"{each['group']}, day {number(each['time'], 0)}", str(each["at_risk"]), number(each["survival"], 3), interval(each))
+        (
+            f"{each['group']}, day {number(each['time'], 0)}",
+            str(each["at_risk"]),
+            number(each["survival"], 3),
+            interval(each),
+        )
         for each in loss["curve"]
     ]
     data = table("Response kept", ("Arm and day", "At risk", "In response", "95 % interval"), rows)
@@ -214,7 +228,8 @@ def harms(safety: Result) -> Figure | None:
         axes.set_xlim(left=0)
         axes.set_xlabel("Participants (%)")
     words = "; ".join(
-        f"{each['term']} " + ", ".join(f"{g['code']} {number(c['percent'], 1)} %" for g, c in zip(groups, each["cells"], strict=True))
+        f"{each['term']} "
+        + ", ".join(f"{g['code']} {number(c['percent'], 1)} %" for g, c in zip(groups, each["cells"], strict=True))
         for each in spread
     )
     return Figure("Adverse events by arm", drawing.svg, words + ".")

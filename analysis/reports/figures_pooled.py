@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+from matplotlib.ticker import MaxNLocator
 
 from analysis.reports.blocks import Figure, row, table
 from analysis.reports.drawing import ACCENT, GRADES, INK, LINE, QUIET, canvas, label_at, reference_line
@@ -99,8 +100,15 @@ def missing_patterns(patterns: Result, labels: Sequence[str]) -> Figure | None:
     with canvas(height=0.7 + 0.26 * len(rows)) as (axes, drawing):
         for place, each in enumerate(rows):
             for column, there in enumerate(each["there"]):
-                fill = {"facecolor": ACCENT} if there else {"facecolor": "white", "hatch": "////"}
-                axes.barh(-place, 0.94, left=column - 0.47, height=0.78, edgecolor=LINE, **fill)
+                axes.barh(
+                    -place,
+                    0.94,
+                    left=column - 0.47,
+                    height=0.78,
+                    edgecolor=LINE,
+                    color=ACCENT if there else "white",
+                    hatch="" if there else "////",
+                )
             share = 100 * each["count"] / patterns["n"]
             axes.text(len(labels) - 0.4, -place, f"{each['count']} ({share:.0f} %)", va="center")
         axes.set_xticks(range(len(labels)), labels)
@@ -110,12 +118,8 @@ def missing_patterns(patterns: Result, labels: Sequence[str]) -> Figure | None:
         axes.tick_params(length=0)
         axes.xaxis.tick_top()
     words = f"Of {patterns['n']} participants of whom all are due, {rows[0]['count']} have the commonest pattern."
-    lines = [
-        row(*("there" if there else "missing" for there in each["there"]), str(each["count"])) for each in rows
-    ]
-    data = table(
-        "Patterns of missing values", (*labels, "Participants"), lines, texts=tuple(range(1, len(labels)))
-    )
+    lines = [row(*("there" if there else "missing" for there in each["there"]), str(each["count"])) for each in rows]
+    data = table("Patterns of missing values", (*labels, "Participants"), lines, texts=tuple(range(1, len(labels))))
     return Figure("Primary endpoint: what is there (filled) and missing (hatched)", drawing.svg, words, data)
 
 
@@ -137,8 +141,6 @@ def adverse_events_by_grade(safety: Result) -> Figure | None:
         axes.legend(frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8, handlelength=1)
         axes.set_yticks([-place for place in range(len(terms))], [each["term"] for each in terms])
         axes.set_xlabel("Participants, by worst grade")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     words = "; ".join(f"{each['term']} {each['cells'][0]['count']}" for each in terms)
     return Figure("Adverse events by worst grade", drawing.svg, f"Participants with each term: {words}.")
-
-

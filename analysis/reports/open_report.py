@@ -110,7 +110,11 @@ def _visits(visits: Sequence[Result]) -> Block:
     if not visits:
         return Paragraph("No visit is due yet.", "missing")
     rows = [
-        row(each["visit"], *(str(each[key]) for key in ("due", "done", "missed", "overdue")), count(each["out_of_window"], each["done"]))
+        row(
+            each["visit"],
+            *(str(each[key]) for key in ("due", "done", "missed", "overdue")),
+            count(each["out_of_window"], each["done"]),
+        )
         for each in visits
     ]
     return table("Visits", ("Visit", "Due", "Done", "Missed", "Overdue", "Out of window"), rows)
@@ -120,7 +124,12 @@ def _forms(forms: Result) -> Block:
     if not forms["estimable"]:
         return why_not(forms, "Questionnaires due")
     rows = [
-        row(each["label"], str(each["due"]), count(each["complete"], each["due"]), *(str(each[k]) for k in ("partial", "not_done", "missing")))
+        row(
+            each["label"],
+            str(each["due"]),
+            count(each["complete"], each["due"]),
+            *(str(each[k]) for k in ("partial", "not_done", "missing")),
+        )
         for each in forms["rows"]
     ]
     hidden = ", ".join(forms["left_out"])
@@ -131,7 +140,10 @@ def _forms(forms: Result) -> Block:
 def _diary(diary: Result) -> Block:
     if not diary["estimable"]:
         return why_not(diary, "Diary")
-    rows = [row(f"Days {each['days'][0]} to {each['days'][1]}", str(each["n"]), count(each, each["n"])) for each in diary["rows"]]
+    rows = [
+        row(f"Days {each['days'][0]} to {each['days'][1]}", str(each["n"]), count(each, each["n"]))
+        for each in diary["rows"]
+    ]
     return table("Diary days", ("Period", "Due", "With an entry"), rows)
 
 
@@ -148,5 +160,7 @@ def _late_entry(late: Result) -> Block:
 def _deviations(deviations: Sequence[Result]) -> Block:
     if not deviations:
         return Paragraph("No deviation from the protocol is recorded.", "note")
-    rows = [(each["kind"].capitalize(), *(str(each[k]) for k in ("minor", "major", "participants"))) for each in deviations]
+    rows = [
+        (each["kind"].capitalize(), *(str(each[k]) for k in ("minor", "major", "participants"))) for each in deviations
+    ]
     return table("Deviations from the protocol", ("Kind", "Minor", "Major", "Participants"), rows)

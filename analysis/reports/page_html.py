@@ -24,7 +24,8 @@ def html_page(report: Report) -> str:
             f'<link rel="stylesheet" href="{_STYLE_SHEET}">',
             "</head>",
             "<body>",
-            f'<div class="running"><span>{escape(report.running)}</span><strong>{escape(report.audience)}</strong></div>',
+            f'<div class="running"><span>{escape(report.running)}</span>',
+            f"<strong>{escape(report.audience)}</strong></div>",
             '<main class="report">',
             _title_block(report),
             f'<p class="answer">{escape(report.answer)}</p>',
@@ -38,9 +39,7 @@ def html_page(report: Report) -> str:
 
 
 def _title_block(report: Report) -> str:
-    facts = "".join(
-        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in report.about
-    )
+    facts = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in report.about)
     return (
         f'<header class="title"><h1>{escape(report.title)}</h1><p class="subtitle">{escape(report.subtitle)}</p>'
         f"<dl>{facts}</dl></header>"

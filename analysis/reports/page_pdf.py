@@ -21,7 +21,7 @@ def pdf_file(report: Report) -> bytes:
     """The PDF, dated by the cut, with tags for screen readers."""
     year, month, day = report.day
     made: bytes = typst.compile(
-        _TEMPLATE.read_bytes(),
+        _TEMPLATE,
         format="pdf",
         sys_inputs={"report": json.dumps(_contents(report))},
         font_paths=[_FONTS],
@@ -72,9 +72,7 @@ def _table(table: Table) -> dict[str, Any]:
         "note": table.note,
         "texts": sorted(table.texts),
         "head": [_cell(cell) for cell in table.head],
-        "rows": [
-            {"emphasis": row.emphasis, "cells": [_cell(cell) for cell in row.cells]} for row in table.rows
-        ],
+        "rows": [{"emphasis": row.emphasis, "cells": [_cell(cell) for cell in row.cells]} for row in table.rows],
     }
 
 

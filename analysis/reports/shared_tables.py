@@ -137,5 +137,8 @@ def title_facts(result: Result) -> tuple[tuple[str, str], ...]:
     facts += [("Cut", trial["cut"]), ("Cut taken", moment(trial["cut_taken_at"]))]
     if trial["clinical_cutoff"]:
         facts.append(("Clinical cut-off", day(trial["clinical_cutoff"])))
-    facts += [("Plan", trial["plan_version"]), ("Code", about.get("code_version") or trial["code_version"] or "unknown")]
+    facts += [
+        ("Plan", trial["plan_version"]),
+        ("Code", about.get("code_version") or trial["code_version"] or "unknown"),
+    ]
     return tuple(facts)

@@ -26,8 +26,8 @@ OUTCOMES = {
     "promis_anger": ("promis_anger", "total"),
     "promis_anxiety": ("promis_anxiety", "total"),
     "promis_sleep": ("promis_sleep", "total"),
-    "panas_pa": ("panas", "positive"),
-    "panas_na": ("panas", "negative"),
+    "panas_pa": ("panas_sf", "positive"),
+    "panas_na": ("panas_sf", "negative"),
     "pcs": ("pcs", "total"),
     "tsk11": ("tsk11", "total"),
     "sopa_emo": ("sopa_emotion", "total"),
@@ -40,7 +40,15 @@ def ashar_cut(folder: Path, *, first_key: int = 1) -> tuple[Path, Path, pd.Serie
     table = table[(table["is_patient"] == 1) & table["group"].notna()]
     rows: dict[str, list[dict[str, Any]]] = {
         "protocolversion": [{"id": first_key, "version": "1.0", "source": PROTOCOL}],
-        "site": [{"id": first_key, "code": "BOULDER", "name": "Boulder", "time_zone": "America/Denver", "planned_participants": 151}],
+        "site": [
+            {
+                "id": first_key,
+                "code": "BOULDER",
+                "name": "Boulder",
+                "time_zone": "America/Denver",
+                "planned_participants": 151,
+            }
+        ],
     }
     instruments = sorted({instrument for instrument, _ in OUTCOMES.values()})
     keys = {instrument: first_key + place for place, instrument in enumerate(instruments)}
@@ -49,7 +57,7 @@ def ashar_cut(folder: Path, *, first_key: int = 1) -> tuple[Path, Path, pd.Serie
     for place, (identifier, visits) in enumerate(table.groupby("id")):
         key = first_key + place
         arms[key] = ARMS[int(visits["group"].iloc[0])]
-        _participant(rows, key, int(identifier), visits)
+        _participant(rows, key, int(str(identifier)), visits)
         for _, visit in visits.iterrows():
             _visit(rows, key, visit, keys, first_key)
     protocol = load(PROTOCOL, source="test")

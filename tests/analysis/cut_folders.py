@@ -25,9 +25,7 @@ def write_cut(folder: Path, rows: Rows, protocol: ProtocolDefinition, *, taken_a
     return _write(folder, rows, blinded_tables(Revealing.of([protocol])), protocol.study.code, taken_at)
 
 
-def write_restricted(
-    folder: Path, rows: Rows, protocol: ProtocolDefinition, *, taken_at: datetime = TAKEN
-) -> Path:
+def write_restricted(folder: Path, rows: Rows, protocol: ProtocolDefinition, *, taken_at: datetime = TAKEN) -> Path:
     """The arm-revealing rest."""
     return _write(folder, rows, restricted_tables(Revealing.of([protocol])), protocol.study.code, taken_at)
 

@@ -173,9 +173,7 @@ class _Maker:
                 status="complete",
                 completed_at=self._at(day0, 11),
             )
-            self._add(
-                "score", revealing=True, response_id=response, participant_id=key, name="total", number=total
-            )
+            self._add("score", revealing=True, response_id=response, participant_id=key, name="total", number=total)
             for parameter, mean in (("sbp", 128 + 15 * share), ("spo2", 98)):
                 value = round(self.rng.normal(mean, 4 if parameter == "sbp" else 0.7))
                 self._add(
@@ -188,9 +186,7 @@ class _Maker:
                     value=value,
                 )
         if arm == "KET" and self.rng.random() < 0.1:
-            self._add(
-                "safetyevent", revealing=True, participant_id=key, rule="S01", action="HOLD", minute=30
-            )
+            self._add("safetyevent", revealing=True, participant_id=key, rule="S01", action="HOLD", minute=30)
 
     def _diary(self, key: int, day0: date, last: int, base: float, slope: float) -> None:
         for day in [*range(-7, 36), *range(49, 56), *range(77, 84)]:
@@ -207,9 +203,7 @@ class _Maker:
                 entered_at=self._at(day0 + timedelta(days=day), 21),
             )
             for item, value in (("average", level), ("worst", level + 1)):
-                self._add(
-                    "responseitem", response_id=response, item=item, value=float(np.clip(round(value), 0, 10))
-                )
+                self._add("responseitem", response_id=response, item=item, value=float(np.clip(round(value), 0, 10)))
 
     def _visits(self, key: int, day0: date, last: int, base: float, slope: float) -> None:
         for position, (code, day) in enumerate((("BL", -3), ("D0", 0), ("D1", 1), ("W1", 7), ("W2", 14), ("W4", 28))):
@@ -239,9 +233,7 @@ class _Maker:
                     completed_at=self._at(on, 10),
                     entered_at=self._at(on + timedelta(days=int(self.rng.integers(0, 12))), 10),
                 )
-                self._add(
-                    "score", response_id=response, participant_id=key, name=name, number=float(max(level, 0))
-                )
+                self._add("score", response_id=response, participant_id=key, name=name, number=float(max(level, 0)))
 
     def _harms(self, key: int, day0: date, arm: str) -> None:
         for number, (term, chances) in enumerate(TERMS.items(), start=1):

@@ -79,9 +79,7 @@ def test_responders_and_their_differences_are_the_oracles(result):
         contrast = next(each for each in row["contrasts"] if each["reference"] == reference)
         difference = contrast["risk_difference"]
         assert difference["estimate"] == pytest.approx(expected["risk_difference"], rel=CLOSE)
-        assert [difference["lower"], difference["upper"]] == pytest.approx(
-            expected["miettinen_nurminen_95"], rel=CLOSE
-        )
+        assert [difference["lower"], difference["upper"]] == pytest.approx(expected["miettinen_nurminen_95"], rel=CLOSE)
         assert contrast["number_needed_to_treat"]["estimate"] == pytest.approx(expected["nnt"], rel=CLOSE)
 
 
@@ -96,9 +94,7 @@ def test_responders_and_their_differences_are_the_oracles(result):
 )
 def test_standardised_differences_are_the_oracles(result, name, reference, measure):
     expected = ORACLE["effect_sizes"][name]
-    found = next(
-        e for e in result["effect_sizes"] if (e["reference"], e["measure"]) == (reference, measure)
-    )
+    found = next(e for e in result["effect_sizes"] if (e["reference"], e["measure"]) == (reference, measure))
     assert (found["n_active"], found["n_reference"]) == (expected["n1"], expected["n2"])
     assert found["cohen_d"]["estimate"] == pytest.approx(expected["cohen_d"], rel=CLOSE)
     assert found["hedges_g"]["estimate"] == pytest.approx(expected["hedges_g_exact"], rel=CLOSE)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ def test_the_same_cut_gives_the_same_bytes_twice(trial, look, tmp_path):
 def test_another_database_with_other_keys_and_row_order_gives_the_same_bytes(trial, look, open_look, tmp_path):
     other = kalm_trial(90, seed=2, first_key=500_000)
     for rows in (*other.rows.values(), *other.restricted.values()):
-        random.Random(7).shuffle(rows)
+        rows.reverse()
     shift = 499_999
     other.arms.index = trial.arms.index + shift
     cut, restricted = other.write(tmp_path)
@@ -224,8 +223,8 @@ def test_adverse_events_are_counted_by_hand_alike(trial, look):
 
 def test_safety_is_as_treated_when_another_persons_kit_was_given(trial, tmp_path):
     mixed = kalm_trial(24, seed=4)
-    ket = next(int(key) for key, arm in mixed.arms.items() if arm == "KET")
-    mdz = next(int(key) for key, arm in mixed.arms.items() if arm == "MDZ")
+    ket = int(mixed.arms.index[mixed.arms == "KET"][0])
+    mdz = int(mixed.arms.index[mixed.arms == "MDZ"][0])
     kits = {r["participant_id"]: r["kit_number"] for r in mixed.rows["allocation"]}
     infusion = next(r for r in mixed.rows["infusion"] if r["participant_id"] == ket)
     infusion["kit_number"] = kits[mdz]
@@ -241,9 +240,7 @@ def test_the_dissociation_peak_comes_from_the_restricted_part(trial, look):
     totals = [(responses[s["response_id"]]["participant_id"], s["number"])
               for s in trial.restricted["score"] if s["response_id"] in responses]  # fmt: skip
     peaks = pd.DataFrame(totals, columns=["person", "total"]).groupby("person")["total"].max()
-    for group, cell in zip(
-        look["infusion_day"]["groups"], look["infusion_day"]["dissociation_peak"], strict=True
-    ):
+    for group, cell in zip(look["infusion_day"]["groups"], look["infusion_day"]["dissociation_peak"], strict=True):
         assert cell["median"] == peaks[trial.arms.reindex(peaks.index) == group["code"]].median()
 
 
