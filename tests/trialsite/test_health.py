@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -11,18 +13,30 @@ from django.test import Client
 
 from trialsite.services import alive
 from trialsite.services.connection import redis_url
+from trialsite.services.layout import Layout
+from trialsite.services.processes import Supervisor
+from trialsite.services.servers import remove_site, start_servers
 
 
-def put_sign_of_life(side: str) -> None:
-    account = "app" if side == "blinded" else "unblinded"
-    with redis.Redis.from_url(redis_url(account)) as broker:
-        broker.set(f"{side}.alive", "1", ex=alive.FORGOTTEN_AFTER)
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
+    """A broker of its own: workers of other tests show their life at the shared one."""
+    found = Layout((tmp_path / "var").resolve())
+    with Supervisor(found) as supervisor:
+        start_servers(supervisor)
+        monkeypatch.setattr(settings, "REDIS_URL", redis_url("app", found))
+        yield found
+    remove_site(found)
 
 
-def take_sign_of_life(side: str) -> None:
-    account = "app" if side == "blinded" else "unblinded"
-    with redis.Redis.from_url(redis_url(account)) as broker:
-        broker.delete(f"{side}.alive")
+def show_life(layout: Layout, *sides: str) -> None:
+    """Let the workers of these sides live and of no other."""
+    for side, account in (("blinded", "app"), ("unblinded", "unblinded")):
+        with redis.Redis.from_url(redis_url(account, layout)) as broker:
+            if side in sides:
+                broker.set(f"{side}.alive", "1", ex=alive.FORGOTTEN_AFTER)
+            else:
+                broker.delete(f"{side}.alive")
 
 
 def ask(client: Client, path: str) -> tuple[int, str]:
@@ -35,23 +49,16 @@ def test_a_process_that_answers_is_alive_whatever_else_is_down(client: Client) -
 
 
 @pytest.mark.django_db
-def test_the_open_door_is_ready_with_both_workers(client: Client) -> None:
-    for side in ("blinded", "unblinded"):
-        put_sign_of_life(side)
+def test_the_open_door_is_ready_with_both_workers_and_names_a_dead_one(client: Client, layout: Layout) -> None:
+    show_life(layout, "blinded", "unblinded")
     status, text = ask(client, "/readyz")
     assert status == 200
     assert set(json.loads(text).values()) == {"ok"}
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("dead", ["blinded", "unblinded"])
-def test_a_dead_worker_is_named(client: Client, dead: str) -> None:
-    for side in ("blinded", "unblinded"):
-        put_sign_of_life(side)
-    take_sign_of_life(dead)
-    status, text = ask(client, "/readyz")
-    assert status == 503
-    assert [name for name, state in json.loads(text).items() if state == "down"] == [f"{dead} worker"]
+    for living, dead in (("unblinded", "blinded"), ("blinded", "unblinded")):
+        show_life(layout, living)
+        status, text = ask(client, "/readyz")
+        assert status == 503
+        assert [name for name, state in json.loads(text).items() if state == "down"] == [f"{dead} worker"]
 
 
 @pytest.mark.django_db
