@@ -15,6 +15,7 @@ from outcomes.scoring.score_rules import (
     Lookup,
     Profile,
     ScoreRule,
+    Table,
     Total,
     Value,
     ValueSet,
@@ -82,8 +83,58 @@ def _wrong_rule(score: ScoreRule, sections: Mapping[str, Any], place: tuple[str,
         wanted = getattr(score, field, None)
         if wanted is not None and wanted not in sections.get(section, {}):
             yield _unknown((*place, field), wanted, sections.get(section, {}))
+            return
     if score.bands and isinstance(score, Profile | Listing | Cutoff | Decided):
         yield Mistake((*place, "bands"), "Bands belong to a score that is a number.")
+    says = _wrong_parts(score, sections)
+    if says:
+        yield Mistake((*place, "of"), says)
+
+
+def _wrong_parts(score: ScoreRule, sections: Mapping[str, Any]) -> str | None:
+    """What is wrong with the parts of a rule that cannot work on any number."""
+    named = references_of(score)
+    items = [sections["items"].get(name) for name in named]
+    match score:
+        case Lookup():
+            return _wrong_lookup(named[0], items[0], score, sections)
+        case Profile() if not all(item and item.integer and item.min >= 0 and item.max <= 9 for item in items):
+            return "A profile is made of items with codes of one digit."
+        case HighestYes() if not all(item and item.counts.keys() == {0.0, 1.0} for item in items):
+            return "highest_yes is for items that are answered 0 or 1."
+        case Decided() if None in items:
+            return "decided is for items, since the extremes of each must be known."
+        case ValueSet():
+            table: ValueSetTable = sections["value_sets"][score.value_set]
+            wrong = [
+                name for name, item in zip(named, items, strict=True) if not _fits(table.decrements.get(name), item)
+            ]
+            if wrong:
+                return f"The value set does not hold the levels of {', '.join(wrong)}, each from 1 on."
+            if table.n45_terms and len(table.n45_terms) != len(named) + 1:
+                return f"n45_terms needs {len(named) + 1} terms, for 0 to {len(named)} severe dimensions."
+    return None
+
+
+def _wrong_lookup(name: str, item: Item | None, score: Lookup, sections: Mapping[str, Any]) -> str | None:
+    """A table is for whole numbers, and must hold each that can come."""
+    table: Table = sections["tables"][score.table]
+    if item is not None:
+        low, high, whole = *item.extremes(), item.integer
+    else:
+        source = sections["scores"][name]
+        low, high = source.range or (table.first, table.first)
+        whole = isinstance(source, Total) and (source.rule == "max" or (source.rule, source.missing) == ("sum", "ALL"))
+    if not whole:
+        return f"A table is for whole numbers; {name} may be prorated or a fraction."
+    last = table.first + len(table.values) - 1
+    if not (table.first <= low and high <= last):
+        return f"The table holds {table.first} to {last}; it is asked for {low:g} to {high:g}."
+    return None
+
+
+def _fits(decrements: tuple[float, ...] | None, item: Item | None) -> bool:
+    return bool(decrements and item and item.integer and item.min == 1 and item.max <= len(decrements))
 
 
 def _wrong_range(score: ScoreRule, reach: Extremes, place: tuple[str, ...]) -> Iterator[Mistake]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from outcomes.scoring.consistency import mistakes_in_alerts, mistakes_in_examples, mistakes_in_scores
-from outcomes.scoring.items import Dimension, Direction, Item, ItemId
+from outcomes.scoring.items import Dimension, Direction, ItemId, Items
 from outcomes.scoring.score_rules import ScoreRule, Table, ValueSetTable
 from studies.protocol.section import Key, Section, Text, Version
 from studies.protocol.yaml_document import Mistake, Mistakes, load_document
@@ -100,7 +100,7 @@ class Instrument(Section):
     languages: Annotated[tuple[Text, ...], Field(min_length=1)] = ("en",)
     licence: Licence
     arm_revealing: bool = False
-    items: Annotated[dict[ItemId, Item], Field(min_length=1)]
+    items: Items
     tables: dict[Key, Table] = {}
     value_sets: dict[Key, ValueSetTable] = {}
     scores: Annotated[dict[Key, ScoreRule], Field(min_length=1)]
@@ -109,23 +109,6 @@ class Instrument(Section):
     interpretation: tuple[Text, ...] = ()
     sources: Annotated[tuple[Source, ...], Field(min_length=1)]
     examples: Annotated[tuple[Example, ...], Field(min_length=1)]
-
-    item_defaults: dict[str, Any] = Field(default={}, exclude=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _spread_item_defaults(cls, content: Any) -> Any:
-        """What is said of all items once holds for each item that does not say otherwise."""
-        if not isinstance(content, Mapping) or not isinstance(content.get("item_defaults"), Mapping):
-            return content
-        items = content.get("items")
-        if not isinstance(items, Mapping):
-            return content
-        spread = {
-            name: {**content["item_defaults"], **item} if isinstance(item, Mapping) else item
-            for name, item in items.items()
-        }
-        return {**content, "items": spread}
 
     @model_validator(mode="after")
     def _sections_agree(self) -> Instrument:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from studies.protocol.section import Section, Text
+from studies.protocol.yaml_document import Mistake, Mistakes
 
 Dimension = Literal["S", "A", "C", "M", "F", "X"]
 Direction = Literal["worse", "better", "neither"]
@@ -127,3 +128,23 @@ class Item(Section):
             return f"{self.min:g} to {self.max:g}"
         steps = f"in steps of {self.step}" if self.step > 1 else "whole numbers"
         return f"{self.min:g} to {self.max:g} ({steps})"
+
+
+def _spread_what_holds_for_all(items: Any) -> Any:
+    """The entry `all` says once what holds for every item that does not say otherwise."""
+    if not isinstance(items, Mapping) or not isinstance(items.get("all"), Mapping):
+        return items
+    common = items["all"]
+    unknown = [
+        Mistake(("all", name), f"'{name}' is not known here. Allowed: {', '.join(Item.model_fields)}.")
+        for name in common
+        if name not in Item.model_fields
+    ]
+    if unknown:
+        raise Mistakes(unknown)
+    own = {name: item for name, item in items.items() if name != "all"}
+    return {name: {**common, **item} if isinstance(item, Mapping) else item for name, item in own.items()}
+
+
+# The items by their number or name, in the order of the form.
+Items = Annotated[dict[ItemId, Item], Field(min_length=1), BeforeValidator(_spread_what_holds_for_all)]

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from outcomes.scoring.items import Dimension, Direction, Reference
+from outcomes.scoring.items import Dimension, Direction, ItemId, Reference
 from studies.protocol.section import Key, Section, Text
 
 _MISSING = re.compile(r"^(ALL|P[1-9][0-9]|[1-9][0-9]*/[1-9][0-9]*)$")
@@ -181,5 +181,5 @@ class ValueSetTable(Section):
     source: Text
     start: float = 1.0
     intercept_if_any_gt1: float = 0.0
-    decrements: Annotated[dict[str, tuple[float, ...]], Field(min_length=1)]
+    decrements: Annotated[dict[ItemId, tuple[float, ...]], Field(min_length=1)]
     n45_terms: tuple[float, ...] = ()

@@ -150,8 +150,10 @@ class _Document:
         node: Node | None = self.root
         path = ""
         for step in location:
+            # A key may be a number too: item 9 of a mapping is .9, the ninth entry of a list is [9].
+            in_list = isinstance(node, SequenceNode)
             node = _child(node, step)
-            if isinstance(step, int):
+            if in_list and isinstance(step, int):
                 path += f"[{_name(node) or step + 1}]"
             else:
                 path += f".{step}" if path else str(step)
