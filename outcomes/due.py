@@ -55,6 +55,8 @@ FORM_LABELS = {
     "infusion": "Infusion",
     "adverse_events": "Adverse events",
 }
+# What the site finds out once, at screening; later examinations come with later versions.
+ONCE = ("medical_history", "vitals", "laboratory", "pain_classification", "consent", "demography", "eligibility")
 # An overdue form is one whose visit closed this long ago: entry from paper takes a moment.
 GRACE = timedelta(days=2)
 
@@ -118,7 +120,7 @@ class _Saved:
 def _form(visit: Visit, assessment: DueAssessment, saved: _Saved, now: datetime) -> Form | None:
     if assessment.kind == "form":
         label = FORM_LABELS.get(assessment.key)
-        if label is None:
+        if label is None or (assessment.key in ONCE and visit.position > 1):
             return None
         return Form(visit, assessment, label, _form_state(visit, assessment.key, saved, now))
     instrument = load_instrument(assessment.key)
@@ -183,7 +185,7 @@ def visit_state(visit: Visit, forms: Iterable[Form]) -> str:
         return "missed"
     states = {form.state for form in forms}
     if visit.status == Visit.Status.DONE:
-        if states & {State.DUE, State.OVERDUE, State.PARTIAL}:
+        if states & {State.DUE, State.OVERDUE}:
             return "partial"
         return "out" if visit.out_of_window else "done"
     if State.OVERDUE in states:

@@ -13,13 +13,12 @@ from typing import Any
 
 import orjson
 from django.db import connection
-from django.utils import timezone
 
 from outcomes import instrument_versions
 from outcomes.models import InstrumentVersion, Response, ResponseItem, Score
 from outcomes.scoring import Instrument, Scores, load_instrument, score
 from studies import alerts, findings, infusions
-from studies.acting import verb
+from studies.acting import moment, verb
 from studies.consents import require_collection
 from studies.errors import AlreadyDone, InvalidEntries, InvalidEntry
 from studies.models import Infusion, Participant, User, Visit
@@ -223,7 +222,7 @@ def _tell(user: User, entries: Sequence[ResponseEntry], rows: Sequence[Mapping[s
     if new_findings:
         findings.note(new_findings)
     if new_alerts:
-        alerts.raise_alerts(new_alerts, at=timezone.now())
+        alerts.raise_alerts(new_alerts, at=moment())
     _look_at_the_rules(user, entries)
 
 

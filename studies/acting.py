@@ -16,6 +16,7 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,6 +39,12 @@ class Acting:
 
 
 _acting: ContextVar[Acting] = ContextVar("acting", default=Acting())  # noqa: B039 - frozen
+
+
+def moment() -> datetime:
+    """Now; or, while a simulation is entered, the moment that it gives."""
+    return current().entered_at or timezone.now()
+
 
 _SET = (
     "SELECT set_config('trialsite.actor', %s, true), set_config('trialsite.reason', %s, true),"

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils import timezone
-
-from studies.acting import verb
+from studies.acting import moment, verb
 from studies.errors import AlreadyDone, InvalidEntry
 from studies.models import Participant, SafetyAlert, User
 from studies.permissions import may_acknowledge_alert, require
@@ -58,7 +56,7 @@ def acknowledge(user: User, *, alert: SafetyAlert, action_taken: str) -> SafetyA
         raise AlreadyDone(f"{alert.acknowledged_by} acknowledged this alert already.")
     if not action_taken.strip():
         raise InvalidEntry("Say what was done.", field="action_taken")
-    alert.acknowledged_at = timezone.now()
+    alert.acknowledged_at = moment()
     alert.acknowledged_by = user.get_username()
     alert.action_taken = action_taken
     alert.save(update_fields=["acknowledged_at", "acknowledged_by", "action_taken"])

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from studies.models import AuditEvent, Participant, User, record_kinds
@@ -20,18 +20,25 @@ HIDDEN = "kept at the infusion unit"
 
 
 @dataclass(frozen=True, slots=True)
+class Line:
+    """One value of a change: texts for people; empty means nothing."""
+
+    field: str
+    was: str
+    became: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """One value of one record, as it changed. `was` and `became` are texts for people; empty means nothing."""
+    """One change of one record: when, by whom, why, and which values. `address` is (kind, record)."""
 
     at: datetime
     who: str
     why: str
     operation: str
     record: str
-    address: tuple[str, int, str]
-    field: str
-    was: str
-    became: str
+    address: tuple[str, int]
+    lines: tuple[Line, ...]
     simulated: bool
 
 
@@ -54,16 +61,18 @@ def in_words(
     revealing_responses: frozenset[int] = frozenset(),
     field: str = "",
 ) -> list[Change]:
-    """Events as changes of single values, in the order given.
+    """Events in words, in the order given.
 
     revealing_responses: keys of responses to arm-revealing instruments, whose values are hidden from those who
-    may not see them. field: only this field (or item).
+    may not see them. field: only changes of this field (or item).
     """
     sees_all = may_see_arm_revealing(user, participant.site)
-    changes: list[Change] = []
+    names = _Names()
+    changes = []
     for event in events:
-        hidden = not sees_all and _reveals(event, revealing_responses)
-        changes += [c for c in _changes(event, hidden=hidden) if field in ("", c.address[2])]
+        lines = tuple(_lines(event, names, hidden=not sees_all and _reveals(event, revealing_responses), field=field))
+        if lines:
+            changes.append(_change(event, lines))
     return changes
 
 
@@ -78,24 +87,29 @@ def _reveals(event: AuditEvent, responses: frozenset[int]) -> bool:
     return response in responses
 
 
-def _changes(event: AuditEvent, *, hidden: bool) -> Iterable[Change]:
+def _change(event: AuditEvent, lines: tuple[Line, ...]) -> Change:
+    return Change(
+        at=event.simulated_at or event.at,
+        who=event.actor,
+        why=event.reason,
+        operation=event.get_operation_display(),
+        record=kind_label(event.kind),
+        address=(event.kind, event.record),
+        lines=lines,
+        simulated=event.simulated_at is not None,
+    )
+
+
+def _lines(event: AuditEvent, names: _Names, *, hidden: bool, field: str) -> Iterable[Line]:
     old, new = event.old or {}, event.new or {}
     for name in [*new, *(n for n in old if n not in new)]:
-        if name in ("id", "participant_id", "study_id") or (
-            event.operation == "insert" and new[name] in (None, "", [])
-        ):
+        empty = event.operation == "insert" and new[name] in (None, "", [])
+        if name in ("id", "participant_id", "study_id") or empty or field not in ("", name):
             continue
-        yield Change(
-            at=event.simulated_at or event.at,
-            who=event.actor,
-            why=event.reason,
-            operation=event.get_operation_display(),
-            record=kind_label(event.kind),
-            address=(event.kind, event.record, name),
-            field=field_label(event.kind, name),
-            was=HIDDEN if hidden else value_text(event.kind, name, old.get(name)),
-            became=HIDDEN if hidden else value_text(event.kind, name, new.get(name)),
-            simulated=event.simulated_at is not None,
+        yield Line(
+            field_label(event.kind, name),
+            HIDDEN if hidden and name in old else names.text(event.kind, name, old.get(name)),
+            HIDDEN if hidden else names.text(event.kind, name, new.get(name)),
         )
 
 
@@ -111,24 +125,35 @@ def field_label(kind: str, name: str) -> str:
     return str(found.verbose_name).capitalize() if found is not None else name
 
 
-def value_text(kind: str, name: str, value: Any) -> str:
-    """A stored value as a person reads it: the label of a choice, yes or no, a date and time in UTC."""
-    if value is None or value == "":
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(str(v) for v in value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{k} {v}" for k, v in value.items())
-    found = _field(kind, name)
-    if found is not None and found.related_model is not None:
-        row = found.related_model._default_manager.filter(pk=value).first()
-        return str(row) if row else f"no longer there ({value})"
-    if found is not None and found.choices:
-        return str(dict(found.flatchoices).get(value, value))
-    moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
-    return f"{moment:%d %b %Y %H:%M} UTC" if moment else str(value)
+class _Names:
+    """Stored values as people read them; a row that is named many times is read once."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[type[Model], Any], str] = {}
+
+    def text(self, kind: str, name: str, value: Any) -> str:
+        """The label of a choice, yes or no, the name of a row, a date and time in UTC."""
+        if value is None or value == "":
+            return ""
+        if isinstance(value, bool):
+            return "yes" if value else "no"
+        if isinstance(value, list):
+            return ", ".join(str(v) for v in value)
+        if isinstance(value, Mapping):
+            return ", ".join(f"{k} {v}" for k, v in value.items())
+        found = _field(kind, name)
+        if found is not None and found.related_model is not None:
+            return self._row(found.related_model, value)
+        if found is not None and found.choices:
+            return str(dict(found.flatchoices).get(value, value))
+        moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
+        return f"{moment:%d %b %Y %H:%M} UTC" if moment else str(value)
+
+    def _row(self, model: type[Model], key: Any) -> str:
+        if (model, key) not in self._rows:
+            row = model._default_manager.filter(pk=key).first()
+            self._rows[model, key] = str(row) if row else f"no longer there ({key})"
+        return self._rows[model, key]
 
 
 def _field(kind: str, name: str) -> Any:

@@ -30,6 +30,7 @@ def enter_course(participant: Participant, course: records.Course, *, staff: Sta
     entering.diary(course.diary)
     for event in course.adverse_events:
         _adverse_event(entering, event)
+    entering.acknowledge_alerts()
     _end(entering, course)
 
 
@@ -97,7 +98,7 @@ def _adverse_event(entering: Entering, event: records.AdverseEvent) -> None:
     entry = adverse_events.AdverseEventEntry(
         term=event.term,
         started_on=f"{event.started_at.astimezone(entering.zone()):%Y-%m-%d}",
-        ended_on=event.ended[:10],
+        ended_on=_site_day(event.ended, entering),
         grade=event.grade,
         serious=event.serious,
         seriousness=[event.seriousness] if event.serious else [],
@@ -106,6 +107,13 @@ def _adverse_event(entering: Entering, event: records.AdverseEvent) -> None:
     )
     with acting(coordinator, entered_at=event.reported_at):
         adverse_events.report(coordinator, participant=entering.participant, entry=entry)
+
+
+def _site_day(text: str, entering: Entering) -> str:
+    """A moment as the day it is at the site; a partial date as it stands."""
+    if "T" not in text:
+        return text
+    return f"{datetime.fromisoformat(text).astimezone(entering.zone()):%Y-%m-%d}"
 
 
 def _end(entering: Entering, course: records.Course) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from analysis.simulation import records
 from outcomes import qst_sessions, responses
 from outcomes.scoring import load_instrument
+from studies import alerts
 from studies.acting import acting
 from studies.models import Participant, Visit
 
@@ -40,6 +41,15 @@ class Entering:
             entries = [self._entry(form) for form in group]
             with acting(user, entered_at=max(form.entered_at for form in group)):
                 responses.save_responses(user, entries=entries)
+
+    def acknowledge_alerts(self) -> None:
+        """The physician sees every alert three hours after it was raised."""
+        physician = self.staff.investigator
+        for alert in self.participant.safety_alerts.filter(acknowledged_at__isnull=True):
+            seen_at = alert.raised_at + timedelta(hours=3)
+            if seen_at <= self.until:
+                with acting(physician, entered_at=seen_at):
+                    alerts.acknowledge(physician, alert=alert, action_taken="Seen the participant; no acute risk")
 
     def _entry(self, form: records.FormRecord) -> responses.ResponseEntry:
         return responses.ResponseEntry(

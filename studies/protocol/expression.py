@@ -185,9 +185,7 @@ def _finite(value: float) -> float | None:
 # Kinds: a mistake in a protocol is found when it is loaded, not when the first participant meets it.
 
 
-def _kind(
-    node: ast.expr, types: Mapping[str, FindingType], found: list[str]
-) -> FindingType | None:
+def _kind(node: ast.expr, types: Mapping[str, FindingType], found: list[str]) -> FindingType | None:
     """The kind of value of a part; None when a mistake in it (added to `found`) leaves it open."""
     match node:
         case ast.Constant(value=bool()):

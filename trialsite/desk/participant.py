@@ -49,6 +49,7 @@ def participant(request: HttpRequest, identifier: str) -> HttpResponse:
         contact=read_contact(user, participant=person) if may_see_identity(user, person.site) else {},
         may_consent=may_obtain_consent(user, person.site),
         may_plan=may_plan_visits(user, person.site),
+        active=person.status in (Participant.Status.SCREENING, Participant.Status.RANDOMISED),
         may_report=may_report_adverse_event(user, person.site),
     )
 

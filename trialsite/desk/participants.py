@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.core.paginator import Paginator
 from django.db.models import Q
@@ -47,7 +49,8 @@ def participants(request: HttpRequest) -> HttpResponse:
         room="participants",
         title="Participants",
         found=found,
-        grid=_grid(list(found)),
+        grid=(grid := _grid(list(found))),
+        visit_codes=_visit_codes(grid),
         sites=sites,
         statuses=Participant.Status.choices,
         query=query.urlencode(),
@@ -55,13 +58,19 @@ def participants(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _grid(rows: list[Participant]) -> list[dict[str, object]]:
+def _grid(rows: list[Participant]) -> list[dict[str, Any]]:
     """Each participant with the state of every visit."""
     now = timezone.now()
     cells: dict[int, list[dict[str, object]]] = {row.pk: [] for row in rows}
     for visit, forms_of_visit in forms_of(rows, now=now):
         cells[visit.participant_id].append({"visit": visit, "state": visit_state(visit, forms_of_visit)})
     return [{"participant": row, "cells": cells[row.pk]} for row in rows]
+
+
+def _visit_codes(grid: list[dict[str, Any]]) -> list[str]:
+    """The heads of the grid's columns; none when studies with different visits are shown together."""
+    rows = {tuple(cell["visit"].code for cell in row["cells"]) for row in grid}
+    return list(rows.pop()) if len(rows) == 1 else [""] * max((len(row) for row in rows), default=0)
 
 
 class EnrolForm(forms.Form):

@@ -21,6 +21,7 @@ from studies.permissions import (
 )
 from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
 from trialsite.desk.steps import entry
+from trialsite.desk.today import alert_text
 
 PER_PAGE = 50
 
@@ -38,7 +39,10 @@ def safety(request: HttpRequest) -> HttpResponse:
         "safety.html",
         room="safety",
         title="Safety",
-        alerts=open_alerts.order_by("due_at"),
+        alerts=[
+            {"alert": alert, "text": alert_text(alert)}
+            for alert in open_alerts.select_related("participant__protocol_version").order_by("due_at")
+        ],
         found=Paginator(events, PER_PAGE).get_page(request.GET.get("page")),
     )
 
@@ -126,7 +130,6 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             say(request, "Alert acknowledged.")
             return redirect("admin:safety")
-    plan = {a.code: a.text for a in person.protocol_version.definition.alerts}
     return page(
         request,
         "alert.html",
@@ -135,7 +138,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         status=422 if errors or form.errors else 200,
         **in_sight(request, person),
         alert=found,
-        text=plan.get(found.code, found.code.replace("_", " ").capitalize()),
+        text=alert_text(found),
         form=form,
         errors=errors,
         may_acknowledge=may_acknowledge_alert(user_of(request), person.site),

@@ -24,7 +24,7 @@ from trialsite.desk.page import page, user_of
 
 AHEAD = timedelta(days=1)
 BEHIND = timedelta(days=60)
-ROWS = 12
+ROWS = 8
 
 
 def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
@@ -44,11 +44,23 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
         due_count=sum(not row["overdue"] for row in rows),
         overdue_count=sum(bool(row["overdue"]) for row in rows),
         infusions=_infusions_today(request),
-        alerts=alerts.select_related("participant__site").order_by("due_at")[:ROWS],
+        alerts=[
+            {"alert": alert, "text": alert_text(alert)}
+            for alert in alerts.select_related("participant__site", "participant__protocol_version").order_by("due_at")[
+                :ROWS
+            ]
+        ],
+        alert_count=alerts.count(),
         may_acknowledge=any(may_acknowledge_alert(user, site) for site in visible_sites(user)),
         may_enrol=any(may_enrol(user, site) for site in visible_sites(user)),
         recruitment=[_recruitment(study) for study in conducted],
     )
+
+
+def alert_text(alert: SafetyAlert) -> str:
+    """What an alert says, in the words of the protocol."""
+    plans = {plan.code: plan.text for plan in alert.participant.protocol_version.definition.alerts}
+    return plans.get(alert.code, alert.code.replace("_", " ").capitalize())
 
 
 def _due_visits(request: HttpRequest) -> list[dict[str, object]]:
