@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.datasets import Trial
 from analysis.interim.groups import Groups
 from analysis.interim.numbers import share, summary
+from studies.protocol.analysis_plan import Timepoint
 
 _WITH_MEANS = ("change", "level")
 _SEXES = {"F": "Female", "M": "Male"}
@@ -41,7 +42,7 @@ def descriptives(trial: Trial, groups: Groups) -> list[dict[str, Any]]:
         if endpoint.type not in _WITH_MEANS:
             continue
         values = trial.values(endpoint)
-        labels = {t.code: t.label or t.code for t in (endpoint.baseline, *endpoint.timepoints)}
+        labels = {t.code: _when(trial, t) for t in (endpoint.baseline, *endpoint.timepoints)}
         cells = [
             {
                 "arm": code,
@@ -54,6 +55,13 @@ def descriptives(trial: Trial, groups: Groups) -> list[dict[str, Any]]:
         ]
         tables.append({"endpoint": endpoint.id, "label": endpoint.label, "cells": cells})
     return tables
+
+
+def _when(trial: Trial, timepoint: Timepoint) -> str:
+    """What a timepoint is called: in the plan, or as its visit is in the protocol."""
+    if timepoint.label or timepoint.visit is None or trial.protocol is None:
+        return timepoint.label or timepoint.code
+    return str(trial.protocol.visit(timepoint.visit).label)
 
 
 def _numeric(label: str, values: pd.Series[Any], groups: Groups) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def _rows(people: pd.DataFrame, values: pd.DataFrame, groups: Groups, model: Mod
     wide = values[codes]
     if model.effect == "difference" and endpoint.type == "change":
         wide = wide.sub(values[endpoint.baseline.code], axis=0)
-    long = wide.rename_axis(columns="visit").stack(future_stack=True).to_frame("response").reset_index()
+    long = wide.reset_index().melt("participant_id", var_name="visit", value_name="response")
     return long.assign(
         subject=long["participant_id"].map(people["identifier"]),
         arm=long["participant_id"].map(groups.member),

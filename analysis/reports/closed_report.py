@@ -50,7 +50,7 @@ def _answer(result: Result) -> str:
 def _blocks(result: Result) -> list[Block]:
     labels = {group["code"]: group["label"] for group in result["arms"]}
     primary = next(model for model in result["models"] if model["primary"])
-    blocks: list[Block] = [_three_numbers(result, primary), *_first_plot(result, primary, labels)]
+    blocks: list[Block] = [_three_numbers(result, primary), *_first_plot(result, primary, labels), _arms(result)]
     blocks += [Heading("Decision", page=True), *_decision(result["decision"])]
     blocks += [Heading("Primary endpoint", page=True)]
     for model in result["models"]:
@@ -66,7 +66,7 @@ def _blocks(result: Result) -> list[Block]:
         blocks += [Heading("Infusion day"), *infusion_day_blocks(result["infusion_day"])]
     blocks += [Heading("Before treatment", page=True), baseline_table(result["baseline"])]
     blocks += [Heading("All endpoints by arm and time", page=True), *endpoint_tables(result["descriptives"], labels)]
-    return [*blocks, _arms(result), *provenance(result)]
+    return [*blocks, *provenance(result)]
 
 
 def _three_numbers(result: Result, primary: Result) -> Facts:

@@ -121,8 +121,8 @@ def provenance(result: Result) -> list[Block]:
     sets = [(f"{each['code']} {each['label']}", each["definition"]) for each in trial["populations"]]
     return [
         Heading("Where this comes from", page=True),
-        table("Source", ("", ""), origin, texts=[1]),
-        table("Estimand of the primary endpoint", ("", ""), meaning, texts=[1]),
+        table("Source", ("Item", "Value"), origin, texts=[1]),
+        table("Estimand of the primary endpoint", ("Attribute", "As planned"), meaning, texts=[1]),
         table("Analysis sets", ("Set", "Definition"), sets, texts=[1]),
     ]
 

@@ -95,7 +95,7 @@ class _Maker:
             for site in self.protocol.sites
         }
         self.instruments = {
-            key: self._add("instrumentversion", key=key, version="1.0", arm_revealing=key == "cadss23")
+            key: self._add("instrumentversion", key=key, name=key, version="1.0", arm_revealing=key == "cadss23")
             for key in INSTRUMENTS
         }
 

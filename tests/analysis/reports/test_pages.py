@@ -1,0 +1,181 @@
+"""Reports as pages: the same bytes, nothing inline, the right words on every page, and no traceback for any data."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+
+from analysis.interim import closed_result, open_result
+from analysis.reports import render_html, render_pdf
+from tests.analysis.ashar_cut import PROTOCOL, ashar_cut
+from tests.analysis.kalm_cut import KalmTrial, kalm_trial, plan_of
+
+PLAN = plan_of()
+Results = dict[str, dict[str, Any]]
+
+
+def results_of(trial: KalmTrial, folder: Path) -> Results:
+    cut, restricted = trial.write(folder)
+    return {
+        "open": open_result(cut, PLAN, look=1),
+        "closed": closed_result(cut, restricted, trial.arms, PLAN, []),
+    }
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    return results_of(kalm_trial(90, seed=2), tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def ashar(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    cut, restricted, arms = ashar_cut(tmp_path_factory.mktemp("ashar"))
+    return closed_result(cut, restricted, arms, plan_of(PROTOCOL), [])
+
+
+class Page(HTMLParser):
+    """What an HTML page holds: its tags with attributes, and its words."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+    def images(self) -> list[str]:
+        sources = [attributes["src"] or "" for tag, attributes in self.tags if tag == "img"]
+        return [base64.b64decode(source.partition("base64,")[2]).decode() for source in sources]
+
+
+def pages_of(pdf: bytes, folder: Path) -> list[str]:
+    """The text of each page of a PDF, by poppler."""
+    if shutil.which("pdftotext") is None:
+        pytest.skip("pdftotext (poppler-utils) is not installed")
+    (folder / "report.pdf").write_bytes(pdf)
+    found = subprocess.run(["pdftotext", "-layout", folder / "report.pdf", "-"], capture_output=True, check=True)
+    return found.stdout.decode().split("\f")[:-1]
+
+
+@pytest.mark.parametrize("kind", ["open", "closed"])
+def test_the_same_result_gives_the_same_bytes(results, kind):
+    again = copy.deepcopy(results[kind])
+    assert render_html(results[kind]) == render_html(again)
+    assert render_pdf(results[kind]) == render_pdf(again)
+
+
+@pytest.mark.parametrize("kind", ["open", "closed"])
+def test_the_page_keeps_to_a_strict_content_security_policy(results, kind):
+    page = Page(render_html(results[kind]))
+    assert not [tag for tag, _ in page.tags if tag in ("script", "style", "iframe", "object")]
+    assert not [name for _, attributes in page.tags for name in attributes if name == "style" or name.startswith("on")]
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "link"]
+    assert links == ["/static/trialsite/report.css"]
+    assert all((a["src"] or "").startswith("data:image/svg+xml;base64,") for tag, a in page.tags if tag == "img")
+
+
+@pytest.mark.parametrize("kind", ["open", "closed"])
+def test_every_figure_is_a_whole_svg_without_a_date_and_has_words(results, kind):
+    text = render_html(results[kind])
+    page = Page(text)
+    assert len(page.images()) >= 4
+    for svg in page.images():
+        assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314 - made here
+        assert not re.search(r"<dc:date>|<dc:creator>", svg)
+    assert all(attributes["alt"] for tag, attributes in page.tags if tag == "img")
+
+
+@pytest.mark.parametrize(("kind", "words"), [("open", "No comparison by arm"), ("closed", "Confidential: DSMB")])
+def test_every_page_of_the_pdf_says_who_may_read_it_and_where_it_comes_from(results, kind, words, tmp_path):
+    pages = pages_of(render_pdf(results[kind]), tmp_path)
+    assert len(pages) > 3
+    for page in pages:
+        for needed in (words, "KALM-cut-1", "Look 1", "Plan 1.0", "0.1.0+test", "24 Nov 2026, 08:00 UTC"):
+            assert needed in page
+
+
+def test_the_first_page_has_the_decision_and_three_numbers(results, tmp_path):
+    first = pages_of(render_pdf(results["closed"]), tmp_path)[0]
+    decision = results["closed"]["decision"]
+    assert decision["recommendation"] in first
+    assert f"{decision['information']['units']} of 143 units" in first
+    assert f"bound {decision['bound']:.2f}" in first
+
+
+def test_the_open_report_has_no_arm_outside_the_plan(results):
+    text = render_html(results["open"])
+    body, _, plan = text.partition("Where this comes from")
+    words = " ".join(Page(body).words)
+    assert "KET" not in words
+    assert "MDZ" not in words
+    assert "KET minus MDZ" in plan
+
+
+def test_a_mean_stands_with_its_n_and_missing(results):
+    text = render_html(results["closed"])
+    cell = results["closed"]["descriptives"][0]["cells"][0]
+    shown = f"{cell['mean']:.2f} ({cell['sd']:.2f})"
+    assert f"{shown} <small>n {cell['n']}, missing {cell['missing']}</small>" in text
+
+
+def test_what_comes_from_people_is_never_read_as_markup(results, tmp_path):
+    nasty = copy.deepcopy(results["open"])
+    nasty["safety"]["terms"][0]["term"] = "<script>alert(1)</script> #pagebreak() $x$"
+    assert "<script>" not in render_html(nasty)
+    pages = pages_of(render_pdf(nasty), tmp_path)
+    assert any("#pagebreak() $x$" in page for page in pages)
+
+
+def test_what_the_desk_says_of_the_look_stands_in_the_title_block(results):
+    about = {"look": 4, "unplanned_reason": "A serious event", "code_version": "9.9.9+code"}
+    text = render_html({**results["closed"], "about": about})
+    assert "A serious event" in text
+    assert "9.9.9+code" in text
+
+
+def test_an_imported_trial_of_three_arms_has_a_closed_report(ashar):
+    text = render_html(ashar)
+    assert "No decision. The plan has no interim looks: the trial is analysed once." in text
+    assert "PRT minus PLACEBO" in text
+    assert "46.4" in text  # risk difference in percentage points, .46392 in the oracle
+    assert render_pdf(ashar).startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("case", ["one arm", "no endpoint", "nobody", "constant"])
+def test_hostile_data_give_pages_with_words_instead_of_numbers(tmp_path, case):
+    trial = kalm_trial(24, seed=4)
+    if case == "one arm":
+        trial.arms[:] = "KET"
+    elif case == "no endpoint":
+        trial.rows["responseitem"] = []
+    elif case == "constant":
+        for item in trial.rows["responseitem"]:
+            item["value"] = 5.0
+    else:
+        trial = KalmTrial({k: trial.rows[k] for k in ("protocolversion", "site")}, {}, pd.Series(dtype="str"))
+    for result in results_of(trial, tmp_path).values():
+        text = render_html(result)
+        assert "nan" not in re.sub(r'src="[^"]*"', "", text).lower()
+        assert "None" not in " ".join(Page(text).words)
+        assert render_pdf(result).startswith(b"%PDF")
+    assert "not estimable" in text
+
+
+def test_a_result_that_is_neither_is_refused():
+    with pytest.raises(ValueError, match="A result is open or closed; this one is 'half'"):
+        render_html({"kind": "half"})
