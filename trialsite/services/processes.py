@@ -283,6 +283,8 @@ def has_ended(process: subprocess.Popen[bytes]) -> bool:
     """Whether a child has ended; it stays unreaped, so that its number cannot become somebody else's."""
     if process.returncode is not None:
         return True
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return process.poll() is not None
     return os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
 
 
