@@ -239,6 +239,16 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Clinical-trial data, blinded. Closed results live at another door.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    # Fields of one name with different choices, named for what they are of.
+    "ENUM_NAME_OVERRIDES": {
+        "Area": "outcomes.models.qst.Area",
+        "ParticipantStatus": "studies.models.Participant.Status",
+        "VisitStatus": "studies.models.Visit.Status",
+        "ResponseStatus": "outcomes.models.Response.Status",
+        "CutStatus": "analysis.models.DataCut.Status",
+        "LookStatus": "analysis.models.Look.Status",
+        "JobStatus": "analysis.models.Job.Status",
+    },
 }
 
 

@@ -6,6 +6,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
+from analysis.api import views as analysis
 from outcomes.api import views as outcomes
 from studies.api import views as studies
 
@@ -27,6 +28,9 @@ router.register("scores", outcomes.ScoreView, "api-score")
 router.register("qst-sessions", outcomes.QSTSessionView, "api-qst-session")
 router.register("qst-trials", outcomes.QSTTrialView, "api-qst-trial")
 router.register("qst-values", outcomes.QSTValueView, "api-qst-value")
+router.register("cuts", analysis.CutView, "api-cut")
+router.register("looks", analysis.LookView, "api-look")
+router.register("jobs", analysis.JobView, "api-job")
 
 urlpatterns = [
     path("", include(router.urls)),

@@ -43,7 +43,13 @@ PAGES = (
     "/cuts/",
     "/kits/",
 )
-API = ("/api/v1/looks/", "/api/v1/looks/1/result", "/api/v1/looks/1/report.pdf", "/api/v1/cuts/", "/api/v1/cuts/x/y")
+API = (
+    "/api/v1/looks/",
+    "/api/v1/looks/1/result/",
+    "/api/v1/looks/1/report.pdf/",
+    "/api/v1/cuts/",
+    "/api/v1/cuts/x/files/y/",
+)
 
 
 @pytest.fixture
@@ -142,17 +148,17 @@ def test_the_api_hands_out_the_sealed_bytes_with_their_hash(closed_door: ClosedD
     token = closed_door.token(closed_door.account(look.study, "dsmb_member"))
     [row] = closed_door.get("/api/v1/looks/", headers=token).json()["results"]
     assert (row["number"], row["status"], row["cut"]) == (1, "reported", look.cut.name)
-    answer = closed_door.get("/api/v1/looks/1/result", headers=token)
+    answer = closed_door.get("/api/v1/looks/1/result/", headers=token)
     assert answer.content == RESULT
     assert answer["X-Content-SHA256"] == hashlib.sha256(RESULT).hexdigest()
-    assert closed_door.get("/api/v1/looks/1/report.pdf", headers=token).content == REPORT.pdf
+    assert closed_door.get("/api/v1/looks/1/report.pdf/", headers=token).content == REPORT.pdf
     assert [what for _, what in closed_door.trail()] == ["look 1: result read", "look 1: PDF read"]
 
 
 def test_a_session_opens_the_api_too(closed_door: ClosedDoor, look: Look):
     closed_door.account(look.study, "dsmb_member")
     closed_door.sign_in("dsmb_member")
-    assert closed_door.get("/api/v1/looks/1/result").content == RESULT
+    assert closed_door.get("/api/v1/looks/1/result/").content == RESULT
 
 
 def test_a_pharmacist_reads_no_results(closed_door: ClosedDoor, look: Look, unblinded_cut: str):
@@ -163,7 +169,7 @@ def test_a_pharmacist_reads_no_results(closed_door: ClosedDoor, look: Look, unbl
         answer = closed_door.get(path)
         assert answer.status_code == 403, path
         assert b"Your role does not allow you to" in answer.content
-    for path in (*API, f"/api/v1{files}"):
+    for path in (*API, f"/api/v1/cuts/{unblinded_cut}/files/arm.parquet/"):
         answer = closed_door.get(path, headers=token)
         assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json"), path
     assert closed_door.trail() == [("pharmacist", "signed in")]
@@ -175,7 +181,7 @@ def test_an_account_of_another_study_finds_nothing(closed_door: ClosedDoor, look
     token = closed_door.token(closed_door.account(other, "dsmb_member"))
     assert closed_door.get("/api/v1/looks/", headers=token).json() == {"results": []}
     assert closed_door.get("/api/v1/cuts/", headers=token).json() == {"results": []}
-    for path in ("looks/1/result", "looks/1/report.pdf", f"cuts/{unblinded_cut}/arm.parquet"):
+    for path in ("looks/1/result/", "looks/1/report.pdf/", f"cuts/{unblinded_cut}/files/arm.parquet/"):
         assert closed_door.get(f"/api/v1/{path}", headers=token).status_code == 404
 
 
@@ -215,7 +221,7 @@ def test_files_of_an_unblinded_cut_are_listed_and_read(closed_door: ClosedDoor, 
     token = closed_door.token(closed_door.account(look.study, "unblinded_statistician"))
     [row] = closed_door.get("/api/v1/cuts/", headers=token).json()["results"]
     assert row["files"] == [{"name": "arm.parquet", "sha256": "d"}]
-    answer = closed_door.get(f"/api/v1/cuts/{unblinded_cut}/arm.parquet", headers=token)
+    answer = closed_door.get(f"/api/v1/cuts/{unblinded_cut}/files/arm.parquet/", headers=token)
     assert b"".join(answer.streaming_content) == b"PAR1"
     assert closed_door.trail()[-1] == ("unblinded_statistician", f"cut {unblinded_cut}: arm.parquet read")
     closed_door.sign_in("unblinded_statistician")
@@ -238,8 +244,9 @@ CLIMBING = (
 def test_no_path_climbs_out_of_a_cut(closed_door: ClosedDoor, look: Look, unblinded_cut: str):
     token = closed_door.token(closed_door.account(look.study, "unblinded_statistician"))
     for path in CLIMBING:
-        answer = closed_door.get(f"/api/v1/cuts/{path.format(cut=unblinded_cut)}", headers=token)
-        assert answer.status_code == 404, path
+        for address in (f"/api/v1/cuts/{path}/", f"/api/v1/cuts/{path.replace('/', '/files/', 1)}/"):
+            answer = closed_door.get(address.format(cut=unblinded_cut), headers=token)
+            assert answer.status_code == 404, address
     assert closed_door.trail() == []
 
 

@@ -45,6 +45,10 @@ class ClosedView(ActingMixin):
     permission_classes = (IsAuthenticated,)
     renderer_classes = (JSONRenderer,)
 
+    def perform_content_negotiation(self, request: Request, force: bool = True) -> Any:
+        # A file comes as it is, whatever kind of answer the caller prefers.
+        return super().perform_content_negotiation(request, force=force)
+
     @property
     def account(self) -> ClosedAccount:
         return cast(ClosedAccount, self.request.user)

@@ -53,7 +53,7 @@ def closed_page(view: View) -> View:
 
 
 @never_cache
-def nothing_here(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django passes it
+def nothing_here(request: HttpRequest, exception: Exception) -> HttpResponse:
     """The page for addresses that lead nowhere, or not yet."""
     message = "There is nothing at this address, or not yet."
     if not request.user.is_authenticated:

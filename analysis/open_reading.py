@@ -1,0 +1,50 @@
+"""What people of the open door read of the analysis: cuts, looks and their open reports, jobs. Nothing by arm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.db.models import QuerySet
+
+from analysis import cuts
+from analysis.models import DataCut, Job, Look, OpenReport
+from analysis.permissions import may_read_cut, may_read_open_report
+from studies.models import Study
+from studies.permissions import Someone, visible_studies
+
+
+def visible_cuts(user: Someone) -> QuerySet[DataCut]:
+    """The cuts of the studies whose whole data the person may read."""
+    studies = [study for study in visible_studies(user) if may_read_cut(user, study)]
+    return DataCut.objects.filter(study__in=studies).select_related("study")
+
+
+def visible_looks(user: Someone) -> QuerySet[Look]:
+    """The looks whose open report the person may read; without the reports themselves."""
+    return Look.objects.filter(study__in=_studies(user)).select_related("study", "cut", "plan")
+
+
+def visible_jobs(user: Someone) -> QuerySet[Job]:
+    return Job.objects.filter(study__in=_studies(user)).select_related("study", "cut", "look")
+
+
+def open_report(look: Look) -> OpenReport | None:
+    """The open report of a look that the person may see, or None while there is none."""
+    return OpenReport.objects.filter(look=look).first()
+
+
+def cut_files(cut: DataCut) -> list[str]:
+    """The files of a blinded cut that may be read: what its manifest lists, and the manifest."""
+    if cut.status != DataCut.Status.TAKEN:
+        return []
+    manifest = cuts.read_manifest(cuts.blinded_folder(cut.name)).manifest
+    return [*sorted(manifest["files"]), cuts.MANIFEST]
+
+
+def cut_file(cut: DataCut, file: str) -> Path | None:
+    """A file of a blinded cut; None for whatever its manifest does not list, so that no path climbs out."""
+    return cuts.blinded_folder(cut.name) / file if file in cut_files(cut) else None
+
+
+def _studies(user: Someone) -> list[Study]:
+    return [study for study in visible_studies(user) if may_read_open_report(user, study)]
