@@ -15,6 +15,7 @@ from .forms import Entering
 from .people import Staff
 
 RELATED = {"not": "not_related", "unlikely": "unlikely", "possible": "possible", "probable": "probable"}
+FIRST_DAY = "D1"
 READ = ("hr", "sbp", "dbp", "spo2", "rr", "moaas", "rass")
 
 
@@ -88,6 +89,8 @@ def _visit(entering: Entering, course: records.Course, record: records.VisitReco
             visits.start_visit(coordinator, visit=visit, started_at=record.at)
     entering.forms(course.forms, record.id)
     entering.qst(course.qst, record.id)
+    if record.id == FIRST_DAY:
+        entering.first_day_rating(course.diary, record.id)
     entering.guesses(course.guesses, record.id, record.at)
 
 

@@ -72,6 +72,22 @@ class Entering:
             with acting(user, entered_at=max(day.entered_at for day in days)):
                 responses.save_responses(user, entries=[self._diary_entry(day) for day in days])
 
+    def first_day_rating(self, entries: Iterable[records.DiaryRecord], visit: str) -> None:
+        """Average pain of the first 24 hours, asked once at the visit: what the diary says of that day."""
+        entry = next((e for e in entries if e.day == 1 and e.entered_at <= self.until), None)
+        asked = self.visits[visit].started_at
+        if entry is None or asked is None:
+            return
+        rating = responses.ResponseEntry(
+            participant=self.participant,
+            instrument="nrs_avg24",
+            visit=self.visits[visit],
+            items={"1": entry.average},
+            completed_at=asked,
+        )
+        with acting(self.staff.coordinator, entered_at=asked):
+            responses.save_responses(self.staff.coordinator, entries=[rating])
+
     def _diary_entry(self, entry: records.DiaryRecord) -> responses.ResponseEntry:
         names = ("average", "worst", "least", "sleep", "rescue_doses")
         return responses.ResponseEntry(
