@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from outcomes.qst import PARAMETERS, SYNTHETIC_REFERENCE, Reading, load_reference
+from outcomes.qst import PARAMETERS, SYNTHETIC_REFERENCE, Reading, aggregate, load_reference
 
 _ORACLES = json.loads((Path(__file__).parents[2] / "data/oracles/domain_arithmetic.json").read_text())
 CASE: dict[str, Any] = _ORACLES["qst"][0]
@@ -35,3 +35,10 @@ def _groups(code: str, raw: Any) -> dict[str, list[float]]:
     if isinstance(raw[0], list):
         return dict(zip(directions, raw, strict=True))
     return {"": raw}
+
+
+def value_of(code: str) -> float:
+    """The value of one parameter of the session."""
+    value = aggregate(session_readings())[code].value
+    assert value is not None
+    return value

@@ -12,22 +12,20 @@ from outcomes.qst import (
     PARAMETERS,
     NoReferenceRow,
     NotComputable,
-    aggregate,
     composite,
     profile,
     side_difference,
     standardised_change,
     z_score,
 )
-from tests.outcomes.qst.oracle import CASE, EXPECTED, PERSON, session_readings
+from tests.outcomes.qst.oracle import CASE, EXPECTED, PERSON, value_of
 
 Z = EXPECTED["z"]
 
 
 @pytest.fixture(scope="module")
 def scores():
-    values = aggregate(session_readings())
-    return {code: z_score(code, values[code].value, **PERSON) for code in Z}
+    return {code: z_score(code, value_of(code), **PERSON) for code in Z}
 
 
 @pytest.mark.parametrize("code", Z)
@@ -37,8 +35,7 @@ def test_the_worked_session_gives_the_z_scores_of_the_oracle(scores, code):
 
 @pytest.mark.parametrize("code", EXPECTED["transformed"])
 def test_values_are_judged_on_the_scale_of_the_oracle(code):
-    value = aggregate(session_readings())[code].value
-    assert PARAMETERS[code].transformed(value) == pytest.approx(EXPECTED["transformed"][code], abs=1e-6)
+    assert PARAMETERS[code].transformed(value_of(code)) == pytest.approx(EXPECTED["transformed"][code], abs=1e-6)
 
 
 @pytest.mark.parametrize("code", Z)
