@@ -242,10 +242,8 @@ def _findings(entry: ResponseEntry, row: Mapping[str, Any]) -> Iterable[findings
     for wanted in entry.participant.protocol_version.definition.findings_of_instrument(entry.instrument):
         if wanted.diary or (wanted.visits and (entry.visit is None or entry.visit.code not in wanted.visits)):
             continue
-        if wanted.item:
-            value, source = items.get(wanted.item), wanted.item
-        else:
-            value, source = row["scored"].values.get(wanted.score), wanted.score
+        source = wanted.item or wanted.score or ""
+        value = items.get(source) if wanted.item else row["scored"].values.get(source)
         if value is not None:
             yield findings.NewFinding(
                 entry.participant.pk,
@@ -254,7 +252,7 @@ def _findings(entry: ResponseEntry, row: Mapping[str, Any]) -> Iterable[findings
                 value if isinstance(value, str) else float(value),
                 "response",
                 row["id"],
-                str(source),
+                source,
                 entry.minute,
             )
 

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -109,7 +109,7 @@ def verb(because: str) -> Callable[[Callable[Concatenate[A, P], R]], Callable[Co
             with acting(user, reason), transaction.atomic():
                 return function(user, *args, **kwargs)
 
-        return run
+        return cast("Callable[Concatenate[A, P], R]", run)
 
     return decorate
 

@@ -71,7 +71,7 @@ def read_arm(actor: Actor, *, participant_id: int, purpose: str) -> str | None:
         return cursor.fetchone()[0]  # type: ignore[no-any-return]
 
 
-def _call(actor: Actor, reason: str, statement: str, values: list[object]) -> int:
+def _call(actor: Actor, reason: str, statement: str, values: list[str | int | bool]) -> int:
     with database_refusals(), acting(actor, reason), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, values)
         return int(cursor.fetchone()[0])

@@ -24,7 +24,7 @@ def encrypt(contact: Contact) -> bytes:
     return _cipher().encrypt(json.dumps(contact).encode())
 
 
-def decrypt(ciphertext: bytes) -> Contact:
+def decrypt(ciphertext: bytes | memoryview) -> Contact:
     try:
         contact: Contact = json.loads(_cipher().decrypt(bytes(ciphertext)))
     except InvalidToken as error:
@@ -32,7 +32,7 @@ def decrypt(ciphertext: bytes) -> Contact:
     return contact
 
 
-def rotate(ciphertext: bytes) -> bytes:
+def rotate(ciphertext: bytes | memoryview) -> bytes:
     """The same contents under the newest key."""
     return _cipher().rotate(bytes(ciphertext))
 

@@ -38,14 +38,17 @@ def study_wide_roles(user: Someone, study: Study) -> frozenset[str]:
     return frozenset(m.role for m in _memberships(user) if m.study_id == study.pk and m.site_id is None)
 
 
+_KEPT = "_current_memberships"
+
+
 def _memberships(user: Someone) -> list[Membership]:
     """Read once per user object, which lives as long as a request."""
     if not user.is_authenticated or not user.is_active:
         return []
-    kept: list[Membership] | None = getattr(user, "_current_memberships", None)
+    kept: list[Membership] | None = getattr(user, _KEPT, None)
     if kept is None:
         kept = list(Membership.objects.filter(user=user, ended_at__isnull=True))
-        user._current_memberships = kept  # type: ignore[union-attr]
+        setattr(user, _KEPT, kept)
     return kept
 
 

@@ -60,7 +60,7 @@ def start_visit(user: User, *, visit: Visit, started_at: datetime) -> Visit:
     visit.out_of_window = severity is not None
     visit.save(update_fields=["started_at", "status", "out_of_window"])
     if severity is not None:
-        _record_window_deviation(visit, severity)
+        _record_window_deviation(visit, severity, started_at)
     return visit
 
 
@@ -103,19 +103,17 @@ def window_of(visit: Visit) -> Window:
     return definition.window(visit.code, day0, infusion.ended_at if infusion else None, zone)
 
 
-def _record_window_deviation(visit: Visit, severity: str) -> None:
+def _record_window_deviation(visit: Visit, severity: str, started_at: datetime) -> None:
     zone = ZoneInfo(visit.participant.site.time_zone)
     started, opens, closes = (
-        moment.astimezone(zone) if moment else None for moment in (visit.started_at, visit.opens_at, visit.closes_at)
+        f"{moment.astimezone(zone):%d %b %Y %H:%M}" if moment else "an open end"
+        for moment in (started_at, visit.opens_at, visit.closes_at)
     )
     Deviation.objects.create(
         participant=visit.participant,
         visit=visit,
         kind=Deviation.Kind.WINDOW,
         severity=severity,
-        occurred_on=started.date() if started else None,
-        description=(
-            f"{visit.code} on {started:%d %b %Y %H:%M} is outside its window"
-            f" ({opens:%d %b %Y %H:%M} to {closes:%d %b %Y %H:%M})."
-        ),
+        occurred_on=site_day(visit.participant, started_at),
+        description=f"{visit.code} on {started} is outside its window ({opens} to {closes}).",
     )

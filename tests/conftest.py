@@ -81,7 +81,7 @@ def _flush_as_owner(_: TransactionTestCase) -> None:
             owner.execute("RESET ROLE")
 
 
-TransactionTestCase._fixture_teardown = _flush_as_owner  # type: ignore[method-assign]
+setattr(TransactionTestCase, "_fixture_teardown", _flush_as_owner)  # noqa: B010 - a private name, untyped
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from trialsite.desk import (
+    data,
     drafts,
     eligibility,
     history,
@@ -17,14 +18,17 @@ from trialsite.desk import (
     participant,
     participants,
     qst_form,
+    reports,
     response_form,
     safety,
     steps,
+    study,
     today,
 )
+from trialsite.desk.page import View
 
 PERSON = "participants/<str:identifier>/"
-PAGES = [
+PAGES: list[tuple[str, View, str]] = [
     ("participants/", participants.participants, "participants"),
     ("participants/enrol/", participants.enrol_page, "enrol"),
     (PERSON, participant.participant, "participant"),
@@ -48,6 +52,9 @@ PAGES = [
     ("safety/", safety.safety, "safety"),
     ("alerts/<int:pk>/", safety.alert, "alert"),
     ("drafts/", drafts.keep, "draft"),
+    *data.urls,
+    *reports.urls,
+    *study.urls,
 ]
 
 
@@ -71,4 +78,4 @@ class TrialsiteAdminSite(AdminSite):
         demography = path(
             PERSON + "demography/", RedirectView.as_view(pattern_name="admin:participant"), name="demography"
         )
-        return [*pages, records, demography, *super().get_urls()]  # type: ignore[list-item]
+        return [*pages, records, demography, *super().get_urls()]

@@ -8,14 +8,12 @@ from typing import Literal, cast
 from analysis.simulation.design import (
     Instrument,
     Item,
-    ItemDimension,
     PlannedForm,
     PlannedVisit,
     QstNorm,
     Site,
     TrialDesign,
 )
-from analysis.simulation.parameters import Sex
 from outcomes.qst import SYNTHETIC_REFERENCE, load_reference
 from outcomes.scoring import load_instrument
 from studies.protocol import ProtocolDefinition
@@ -78,7 +76,7 @@ def _instrument(key: str) -> Instrument:
             name,
             int(item.min),
             int(item.max),
-            cast(ItemDimension, item.dimension or instrument.dimension),
+            item.dimension or instrument.dimension,
             reverse=(item.higher_is or instrument.higher_is) == "better",
             step=item.step,
         )
@@ -94,10 +92,10 @@ def _norms() -> tuple[QstNorm, ...]:
         QstNorm(
             row.parameter,
             row.area,
-            cast(Sex, row.sex),
+            row.sex,
             row.age_lo,
             row.age_hi,
-            cast('Literal["log10", "raw"]', row.scale),
+            row.scale,
             row.mean,
             row.sd,
             cast("Literal[-1, 1]", row.gain_sign),

@@ -48,11 +48,11 @@ class ActingMixin(APIView):
         self._acting = acting(request.user)
         self._acting.__enter__()
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         if hasattr(self, "_acting"):
             self._acting.__exit__(None, None, None)
             del self._acting
-        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[return-value]
+        return super().finalize_response(request, response, *args, **kwargs)
 
 
 class RecordPages(CursorPagination):
@@ -80,11 +80,11 @@ class RecordPages(CursorPagination):
         described["required"] = ["results", "changed_until"]
         return described
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: APIView | None = None) -> Any:
+    def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> Any:
         self.changed_before = cast("RecordView", view).changed_before
-        page = super().paginate_queryset(queryset, request, view)
+        page: Any = super().paginate_queryset(queryset, request, view)
         if "changed_before" not in request.query_params:
-            self.base_url = replace_query_param(self.base_url, "changed_before", self.changed_before)
+            self.base_url = replace_query_param(self.base_url or "", "changed_before", self.changed_before)
         return page
 
 
@@ -125,7 +125,7 @@ class RecordView(ActingMixin, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
 
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
-            return cast("type[Model]", self._model())._default_manager.none()
+            return self._model()._default_manager.none()
         rows = self.visible(cast(User, self.request.user))
         if self.action != "list":
             return rows

@@ -19,7 +19,7 @@ class ClosedAccount(AbstractBaseUser):
     name = models.CharField(max_length=150)
     role = models.CharField(max_length=30, choices=Role)
     study_id = models.BigIntegerField()
-    is_active = models.BooleanField(default=True)  # type: ignore[assignment]
+    is_active = models.BooleanField(default=True)
     token_sha256 = models.CharField(max_length=64, blank=True)
     failed_logins = models.PositiveIntegerField(default=0)
     locked_until = models.DateTimeField(null=True, blank=True)

@@ -123,7 +123,7 @@ def test_a_naive_allocation_fails_the_same_test(version, participants, randomisa
             owner.execute("DROP FUNCTION public.allocate_naively(bigint)")
 
 
-def _without_lock(owner: psycopg.Connection) -> str:
+def _without_lock(owner) -> str:
     """The real function without its lock, and slow between reading and writing, as a busy server is."""
     source: str = owner.execute("SELECT pg_get_functiondef('public.allocate(bigint)'::regprocedure)").fetchone()[0]
     naive = source.replace("public.allocate(", "public.allocate_naively(").replace("allocate.", "allocate_naively.")

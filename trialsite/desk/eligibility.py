@@ -78,7 +78,7 @@ def _act(request: HttpRequest, person: Participant) -> str:
         )
         return "Included." if included else "Not included: a screen failure."
     answers = {
-        name.removeprefix("answer-"): value
+        name.removeprefix("answer-"): str(value)
         for name, value in request.POST.items()
         if name.startswith("answer-") and value
     }
@@ -154,5 +154,5 @@ def _field(plan: FindingPlan) -> forms.Field:
 
 def _value(plan: FindingPlan, typed: Any) -> float | bool | str:
     if plan.type == "yes_no":
-        return typed == "1"
+        return bool(typed == "1")
     return str(typed) if plan.type == "text" else float(typed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
@@ -121,7 +120,7 @@ def _trials(request: HttpRequest) -> list[TrialEntry]:
                 missing = "not_done" if value is None else None
                 trials.append(TrialEntry(area, cell.parameter, cell.trial, value, cell.direction, missing))
     if problems:
-        raise InvalidEntries(cast("list[InvalidEntry]", problems))
+        raise InvalidEntries(problems)
     if not trials:
         raise InvalidEntry("Enter at least one trial, or mark the visit as missed.")
     return trials
