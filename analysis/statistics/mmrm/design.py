@@ -79,17 +79,25 @@ class Design:
         return np.array(list(values.values()))
 
 
-def build(frame: pd.DataFrame, columns: Columns, reference: Any, *, group_by_arm: bool) -> Design:
-    """Check the table and turn it into a design. Raises ValueError naming what is wrong."""
+def build(
+    frame: pd.DataFrame, columns: Columns, reference: Any, *, group_by_arm: bool, keep_unobserved: bool = False
+) -> Design:
+    """Check the table and turn it into a design. Raises ValueError naming what is wrong.
+
+    With `keep_unobserved` rows without a response stay, as visits at which their subject was not observed.
+    """
     unknown = [name for name in columns.by_visit if name not in columns.covariates]
     covariates = [*columns.covariates, *unknown]
     keys = [columns.subject, columns.visit, columns.arm]
     rows = complete_rows(frame, columns.response, keys, covariates)
+    if keep_unobserved:
+        rows = frame.loc[frame[covariates].notna().all(axis=1), rows.columns]
+    response = numbers(rows[columns.response], "response")
     arms = arm_levels(rows[columns.arm], reference, columns.arm)
     visits = levels(rows[columns.visit])
     subject, names = pd.factorize(rows[columns.subject])
     visit = codes(rows[columns.visit], visits)
-    _require_visits(rows, columns, subject, visit, visits)
+    _require_visits(rows, columns, subject, visit, visits, np.isfinite(response))
     arm = codes(rows[columns.arm], arms)
     arm_of = _constant(arm[:, None].astype(float), subject)
     if arm_of is None:
@@ -100,8 +108,8 @@ def build(frame: pd.DataFrame, columns: Columns, reference: Any, *, group_by_arm
     expand, terms = _expand(columns, arms, visits, parts, where, known.shape[1])
     y = np.zeros((len(names), len(visits)))
     observed = np.zeros(y.shape, dtype=bool)
-    y[subject, visit] = numbers(rows[columns.response], "response")
-    observed[subject, visit] = True
+    y[subject, visit] = np.nan_to_num(response)
+    observed[subject, visit] = np.isfinite(response)
     raw = Subjects(y, observed, known, place if group_by_arm else np.zeros(len(names), dtype=np.intp))
     offset, residual = _least_squares(raw, expand, terms)
     spread = residual[observed].std()
@@ -115,14 +123,19 @@ def build(frame: pd.DataFrame, columns: Columns, reference: Any, *, group_by_arm
 
 
 def _require_visits(
-    rows: pd.DataFrame, columns: Columns, subject: IntArray, visit: IntArray, visits: list[Any]
+    rows: pd.DataFrame,
+    columns: Columns,
+    subject: IntArray,
+    visit: IntArray,
+    visits: list[Any],
+    observed: NDArray[np.bool_],
 ) -> None:
     place = subject * len(visits) + visit
     _, first, count = np.unique(place, return_index=True, return_counts=True)
     if (count > 1).any():
         twice = rows.iloc[first[count > 1]][[columns.subject, columns.visit]].head(3).to_numpy().tolist()
         raise ValueError(f"subject and visit occur twice: {twice}; one row per subject and visit is allowed.")
-    seen = np.bincount(visit, minlength=len(visits))
+    seen = np.bincount(visit[observed], minlength=len(visits))
     if (seen < 2).any():
         few = [visits[place] for place in np.flatnonzero(seen < 2)]
         raise ValueError(f"visit {few} was seen in fewer than two subjects; leave it out or join it to another.")

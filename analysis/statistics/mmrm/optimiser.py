@@ -113,9 +113,9 @@ def maximise(model: Model, covariances: Covariances, start: FloatArray) -> Solut
     for iteration in range(_STEPS):
         if state is None:
             break
+        _require_inside(covariances.name, state.sigma)
         step, decrement = covariances.step(theta, state)
         if decrement < _DECREMENT:
-            _require_inside(covariances, theta)
             # The last step costs one more look at the likelihood and adds digits.
             last = model.at(covariances.sigma(theta + step))
             return (
@@ -146,12 +146,12 @@ def _move(
     return theta, None
 
 
-def _require_inside(covariances: Covariances, theta: FloatArray) -> None:
-    for sigma in covariances.sigma(theta):
-        sd = np.sqrt(np.diag(sigma))
-        values = np.linalg.eigvalsh(sigma / np.outer(sd, sd))
-        if values[0] < _SINGULAR * values[-1]:
-            raise ConvergenceError(_unidentified(covariances.name))
+def _require_inside(name: str, sigma: FloatArray) -> None:
+    """Stop on the way to a singular matrix: a likelihood without a maximum rises for ever."""
+    sd = np.sqrt(np.diagonal(sigma, axis1=1, axis2=2))
+    values = np.linalg.eigvalsh(sigma / (sd[:, :, None] * sd[:, None, :]))
+    if (values[:, 0] < _SINGULAR * values[:, -1]).any():
+        raise ConvergenceError(_unidentified(name))
 
 
 def _unidentified(name: str) -> str:
