@@ -62,6 +62,9 @@ BEGIN
     IF given AND NOT EXISTS (SELECT FROM public.studies_installation WHERE demonstration) THEN
         RAISE EXCEPTION 'A seed may be given only in a demonstration.' USING ERRCODE = 'TS003';
     END IF;
+    IF EXISTS (SELECT FROM concealed.list_seed l WHERE l.study_id = study) THEN
+        RAISE EXCEPTION 'The study has its randomisation list already.' USING ERRCODE = 'TS012';
+    END IF;
     INSERT INTO concealed.list_seed (study_id, seed, given, made_by) VALUES (study, seed, given, actor);
     INSERT INTO concealed.list (stratum_id, study_id, rows)
         SELECT s.id, study, count(*) FROM jsonb_to_recordset(rows) AS r(stratum text)
