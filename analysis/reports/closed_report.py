@@ -44,6 +44,10 @@ def _answer(result: Result) -> str:
     decision = result["decision"]
     if decision["estimable"]:
         return f"{decision['recommendation']}."
+    primary = next(model for model in result["models"] if model["primary"])
+    if "information" not in decision and primary["estimable"]:
+        effects = (f"{e['active']} minus {e['reference']} {number(e['estimate'])}" for e in primary["effects"])
+        return f"Analysed once, without interim looks. {'; '.join(effects)}."
     return f"No decision. {decision['why']}"
 
 
@@ -51,7 +55,8 @@ def _blocks(result: Result) -> list[Block]:
     labels = {group["code"]: group["label"] for group in result["arms"]}
     primary = next(model for model in result["models"] if model["primary"])
     blocks: list[Block] = [_three_numbers(result, primary), *_first_plot(result, primary, labels), _arms(result)]
-    blocks += [Heading("Decision", page=True), *_decision(result["decision"])]
+    if "information" in result["decision"]:
+        blocks += [Heading("Decision", page=True), *_decision(result["decision"])]
     blocks += [Heading("Primary endpoint", page=True)]
     for model in result["models"]:
         blocks += model_blocks(model, labels, result)

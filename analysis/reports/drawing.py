@@ -83,7 +83,14 @@ def reference_line(axes: Axes, at: float, label: str, *, vertical: bool = False)
 def label_at(axes: Axes, x: float, y: float, text: str, color: str, *, dx: float = 6, dy: float = 0) -> None:
     """A direct label beside the last point of a line."""
     axes.annotate(
-        text, (x, y), xytext=(dx, dy), textcoords="offset points", color=color, va="center", fontweight="bold"
+        text,
+        (x, y),
+        xytext=(dx, dy),
+        textcoords="offset points",
+        color=color,
+        va="center",
+        fontweight="bold",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
     )
 
 

@@ -41,7 +41,8 @@ def boundary(decision: Result) -> Figure:
         last = path[-1]
         for each in path:
             text = f"look {each['look']}, z = {number(each['z'])}"
-            label_at(axes, each["fraction"], each["z"], text, ACCENT, dx=4, dy=-11)
+            side = 1 if each["crossed"] else -1
+            label_at(axes, each["fraction"], each["z"], text, ACCENT, dx=4, dy=11 * side)
         axes.set_xlim(0, 1.28)
         axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"])
         heights = (
@@ -104,7 +105,7 @@ def means_over_time(model: Result, labels: Mapping[str, str]) -> Figure | None:
                 [each["upper"] - each["estimate"] for each in here],
             ]
             axes.errorbar(places, values, yerr=spread, capsize=3, elinewidth=1, **style)
-            label_at(axes, places[-1], values[-1], code, style["color"], dx=9)
+            label_at(axes, len(visits) - 1 + max(offsets.values()), values[-1], code, style["color"], dx=9)
         if change:
             zero_line(axes)
         axes.set_xticks(range(len(visits)), [model["timepoint_labels"].get(visit, visit) for visit in visits])

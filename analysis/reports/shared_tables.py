@@ -50,6 +50,8 @@ def _baseline_row(line: Result, groups: Sequence[Result]) -> Row:
 def adverse_event_tables(safety: Result) -> list[Block]:
     """Overview, terms by worst grade, and serious events: participants and events in each column."""
     groups = safety["groups"]
+    if not any(cell["events"] for cell in safety["overview"][0]["cells"]):
+        return [Paragraph("No adverse event is recorded.", "note")]
     note = "Participants with at least one, in per cent of the safety population; then the number of events."
     overview = [row(each["label"], *_people_events(each["cells"], groups)) for each in safety["overview"]]
     blocks: list[Block] = [table("Adverse events: overview", _head("", groups), overview, note=note)]
