@@ -13,7 +13,7 @@ from analysis import jobs as job_verbs
 from analysis.models import DataCut, Job
 from analysis.open_reading import cut_files, visible_cuts, visible_jobs
 from analysis.permissions import may_order_cut, may_read_cut, may_retry_job
-from studies.errors import TrialError
+from studies.errors import NotAllowed, TrialError
 from studies.models import Study
 from studies.permissions import visible_studies
 from trialsite.desk.page import View, page, refusals, say, shows_refusals, user_of
@@ -29,6 +29,8 @@ def data(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             said = _act(request)
+        except NotAllowed:
+            raise
         except TrialError as error:
             errors = refusals(error)
         else:
