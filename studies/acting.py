@@ -85,6 +85,19 @@ def acting(user: Actor, reason: str = "", *, entered_at: datetime | None = None)
             _restore()
 
 
+@contextmanager
+def nobody() -> Iterator[None]:
+    """Act as nobody, and leave nobody behind: whatever is entered inside ends with the block.
+
+    A request is answered inside: an error on its way out must not leave its user to the thread's next request.
+    """
+    token = _acting.set(Acting())
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
 def _restore() -> None:
     now = current()
     if now.username:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from studies.acting import acting
+from studies.acting import acting, nobody
 
 
 class ActingMiddleware:
@@ -16,7 +16,8 @@ class ActingMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return self.get_response(request)
-        with acting(request.user):
-            return self.get_response(request)
+        with nobody():
+            if not request.user.is_authenticated:
+                return self.get_response(request)
+            with acting(request.user):
+                return self.get_response(request)

@@ -126,3 +126,25 @@ def test_every_record_kind_is_stamped_and_audited():
         triggers = set(cursor.fetchall())
     for model in record_kinds().values():
         assert {(model._meta.db_table, "stamp"), (model._meta.db_table, "record")} <= triggers
+
+
+def test_a_request_leaves_nobody_to_the_next_one():
+    from django.http import HttpResponse
+    from django.test import RequestFactory
+
+    from studies.acting import current
+    from studies.middleware import ActingMiddleware
+
+    class Visitor:
+        is_authenticated = False
+
+    def view_that_fails(request):
+        acting(SOMEBODY, "half-way").__enter__()
+        raise RuntimeError
+
+    request = RequestFactory().get("/")
+    request.user = Visitor()
+    with pytest.raises(RuntimeError):
+        ActingMiddleware(view_that_fails)(request)
+    assert current().username == ""
+    assert ActingMiddleware(lambda _: HttpResponse())(request).status_code == 200
