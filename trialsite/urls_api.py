@@ -9,11 +9,12 @@ from rest_framework.routers import DefaultRouter
 from analysis.api import views as analysis
 from outcomes.api import views as outcomes
 from studies.api import views as studies
+from studies.api.tokens import TokenView
 
 router = DefaultRouter()
 router.register("studies", studies.StudyView, "api-study")
 router.register("sites", studies.SiteView, "api-site")
-router.register("participants", studies.ParticipantView, "api-participant")
+router.register("participants", outcomes.ParticipantView, "api-participant")
 router.register("visits", studies.VisitView, "api-visit")
 router.register("consents", studies.ConsentView, "api-consent")
 router.register("criteria", studies.CriterionResultView, "api-criterion")
@@ -34,5 +35,6 @@ router.register("jobs", analysis.JobView, "api-job")
 
 urlpatterns = [
     path("", include(router.urls)),
+    path("token/", TokenView.as_view(), name="token"),
     path("openapi.json", SpectacularAPIView.as_view(), name="openapi"),
 ]

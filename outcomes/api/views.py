@@ -13,8 +13,11 @@ from rest_framework.response import Response as Answer
 
 from outcomes import qst_sessions, responses
 from outcomes.api import serializers
+from outcomes.diary import note_diary_findings
 from outcomes.models import QSTSession, QSTTrial, QSTValue, Response, ResponseItem, Score
 from studies.api.records import RecordView, body_of, presented
+from studies.api.serializers import CriteriaBody, CriterionResultSerializer
+from studies.api.views import ParticipantView as ParticipantViewOfStudies
 from studies.api.views import acting_user, visible_participant
 from studies.models import User
 from studies.permissions import arm_revealing_scope, of_visible_participants
@@ -26,6 +29,17 @@ def visible_responses(user: User, path: str = "") -> Q:
     return visible & (
         Q(**{f"{path}instrument__arm_revealing": False}) | arm_revealing_scope(user, f"{path}participant")
     )
+
+
+class ParticipantView(ParticipantViewOfStudies):
+    """Participants, by identifier; and the steps from enrolment to randomisation."""
+
+    @extend_schema(request=CriteriaBody, responses={200: CriterionResultSerializer(many=True)})
+    @action(detail=True, methods=["post"])
+    def criteria(self, request: Request, identifier: str) -> Answer:
+        """Judge the criteria from the findings known now, the diary's summary among them, and from answers."""
+        note_diary_findings(acting_user(request), participant=visible_participant(request, identifier))
+        return super().criteria(request, identifier)
 
 
 class ResponseView(RecordView):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from studies.api.records import STAMPS
@@ -20,6 +21,9 @@ from studies.models import (
     Study,
     Visit,
 )
+
+# The largest whole number that a double holds exactly; nothing that is measured comes near it.
+MAX_NUMBER = 2**53
 
 
 class OfParticipant(serializers.ModelSerializer[Any]):
@@ -178,10 +182,34 @@ class ConsentBody(serializers.Serializer[Any]):
     signed_at = serializers.DateTimeField()
 
 
+class PlanBody(serializers.Serializer[Any]):
+    on = serializers.DateField(help_text="The day of the infusion, on the site's calendar")
+
+
+@extend_schema_field({"oneOf": [{"type": "number"}, {"type": "boolean"}, {"type": "string"}]})
+class FindingValueField(serializers.Field[Any, Any, Any, Any]):
+    """A number, yes or no, or a word, as the protocol asks for it."""
+
+    def to_internal_value(self, data: Any) -> float | bool | str:
+        if isinstance(data, bool | str) or (isinstance(data, int | float) and abs(data) <= MAX_NUMBER):
+            return data
+        raise serializers.ValidationError("Give a number, true or false, or a text.")
+
+
+class FindingsBody(serializers.Serializer[Any]):
+    form = serializers.CharField(help_text="One of the site's forms, such as medical_history")
+    values = serializers.DictField(child=FindingValueField(), help_text="What was found, by finding")
+    reason = serializers.CharField(required=False, default="", allow_blank=True)
+
+
 class CriteriaBody(serializers.Serializer[Any]):
     answers = serializers.DictField(child=serializers.ChoiceField(choices=CriterionResult.Result.choices))
     comment = serializers.CharField(required=False, default="", allow_blank=True)
     reason = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class TokenSerializer(serializers.Serializer[Any]):
+    token = serializers.CharField(help_text="For the header Authorization: Token ...")
 
 
 class EligibilityBody(serializers.Serializer[Any]):

@@ -11,10 +11,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from studies import adverse_events, consents, enrolment, randomisation_desk
+from studies import adverse_events, consents, enrolment, randomisation_desk, visits
 from studies import eligibility as eligibility_verbs
 from studies.api import serializers
 from studies.api.records import RecordView, body_of, presented
+from studies.findings import enter_findings
 from studies.models import (
     AdverseEvent,
     Allocation,
@@ -84,6 +85,24 @@ class ParticipantView(RecordView):
         participant = visible_participant(request, identifier)
         signed = consents.sign_consent(acting_user(request), participant=participant, **body)
         return presented(serializers.ConsentSerializer, signed, status=201)
+
+    @extend_schema(request=serializers.PlanBody, responses={200: serializers.ParticipantSerializer})
+    @action(detail=True, methods=["post"])
+    def plan(self, request: Request, identifier: str) -> Response:
+        """Plan the infusion for a day; every visit gets its window round it."""
+        body = body_of(serializers.PlanBody, request)
+        participant = visible_participant(request, identifier)
+        planned = visits.schedule_infusion(acting_user(request), participant=participant, on=body["on"])
+        return presented(serializers.ParticipantSerializer, planned)
+
+    @extend_schema(request=serializers.FindingsBody, responses={204: None})
+    @action(detail=True, methods=["post"])
+    def findings(self, request: Request, identifier: str) -> Response:
+        """Enter what the site found out, on one of the forms that the protocol names."""
+        body = body_of(serializers.FindingsBody, request)
+        participant = visible_participant(request, identifier)
+        enter_findings(acting_user(request), participant=participant, **body)
+        return Response(status=204)
 
     @extend_schema(request=serializers.CriteriaBody, responses={200: serializers.CriterionResultSerializer(many=True)})
     @action(detail=True, methods=["post"])
