@@ -277,8 +277,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m trialsite.demo", description=__doc__)
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--reset", action="store_true")
-    parser.add_argument("--throw-away", nargs=argparse.REMAINDER, metavar="COMMAND")
+    parser.add_argument("--throw-away", action="store_true")
+    parser.add_argument("command", nargs="*", help="after --throw-away --")
     chosen = parser.parse_args(arguments)
+    if bool(chosen.command) is not chosen.throw_away:
+        parser.error("--throw-away takes a command: --throw-away -- COMMAND")
 
     def say(text: str) -> None:
         sys.stdout.write(f"{text}\n")
@@ -288,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.reset:
             return reset(say)
         if chosen.throw_away:
-            return run_throw_away([word for word in chosen.throw_away if word != "--"])
+            return run_throw_away(chosen.command)
         run(chosen.port, say)
     except ServicesError as failure:
         sys.stderr.write(f"\n{failure}\n")
