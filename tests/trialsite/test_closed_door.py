@@ -250,6 +250,15 @@ def test_no_path_climbs_out_of_a_cut(closed_door: ClosedDoor, look: Look, unblin
     assert closed_door.trail() == []
 
 
+def test_a_damaged_cut_says_so_instead_of_failing(closed_door: ClosedDoor, look: Look, unblinded_cut: str):
+    (unblinded_folder(unblinded_cut) / "manifest.json").write_text("{")
+    closed_door.account(look.study, "dsmb_member")
+    closed_door.sign_in("dsmb_member")
+    answer = closed_door.get("/cuts/")
+    assert answer.status_code == 409
+    assert b"is damaged" in answer.content
+
+
 # Kits --------------------------------------------------------------------------------------------------
 
 

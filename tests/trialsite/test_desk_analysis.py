@@ -131,6 +131,13 @@ def test_a_cut_shows_its_files_to_those_with_the_whole_study_only(as_: SignIn, l
     assert "They are for the data manager" in text(coordinator.get("/admin/data/"))
 
 
+def test_a_damaged_cut_says_so_instead_of_failing(as_: SignIn, look: Look):
+    finish(look)
+    (blinded_folder(look.cut.name) / "manifest.json").write_text("{")
+    answer = as_("statistician").get("/admin/data/cuts/KALM-cut-1/")
+    assert (answer.status_code, "is damaged" in text(answer)) == (409, True)
+
+
 # Reports -----------------------------------------------------------------------------------------------
 
 

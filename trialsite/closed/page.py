@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from studies.closed_door import may_prepare_kits, may_read_closed_results
-from studies.errors import NotAllowed
+from studies.errors import NotAllowed, TrialError
 from studies.models import ClosedAccount, Study
 
 View = Callable[..., HttpResponseBase]
@@ -48,6 +48,8 @@ def closed_page(view: View) -> View:
             return view(request, *args, **kwargs)
         except NotAllowed as error:
             return page(request, "message.html", title="Not allowed", status=403, message=error.message)
+        except TrialError as error:
+            return page(request, "message.html", title="Not possible now", status=409, message=error.message)
 
     return shown
 

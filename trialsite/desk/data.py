@@ -45,11 +45,24 @@ def data(request: HttpRequest) -> HttpResponse:
 def cut(request: HttpRequest, name: str) -> HttpResponse:
     """One cut: of which moment, and its files."""
     found = get_object_or_404(visible_cuts(user_of(request)), name=name)
-    files: dict[str, Any] = {}
-    if found.status == DataCut.Status.TAKEN:
-        files = dict(cut_verbs.read_manifest(cut_verbs.blinded_folder(name)).manifest["files"])
-    rows = [{"name": file, **files.get(file, {})} for file in cut_files(found)]
-    return page(request, "cut.html", room="data", title=f"Cut {name}", cut=found, files=rows)
+    rows: list[dict[str, Any]] = []
+    errors: dict[str, str] = {}
+    try:
+        rows = _files(found)
+    except cut_verbs.CutDoesNotVerify as error:
+        errors = refusals(error)
+    status = 409 if errors else 200
+    title = f"Cut {name}"
+    return page(
+        request, "cut.html", room="data", title=title, status=status, cut=found, files=rows, problems=errors.values()
+    )
+
+
+def _files(found: DataCut) -> list[dict[str, Any]]:
+    """The files of a cut with what its manifest says of each. Raises CutDoesNotVerify."""
+    names = cut_files(found)
+    described = cut_verbs.read_manifest(cut_verbs.blinded_folder(found.name)).manifest["files"] if names else {}
+    return [{"name": name, **described.get(name, {})} for name in names]
 
 
 def _act(request: HttpRequest) -> str:
