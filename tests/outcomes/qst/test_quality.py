@@ -75,6 +75,8 @@ def test_thresholds_out_of_order_are_flagged():
     assert codes(warm_above_heat_pain) == ["threshold_order"]
     cold_pain_above_cold = [Reading(code, k, value) for code, value in (("CDT", 29.0), ("CPT", 30.0)) for k in (1, 2)]
     assert codes(cold_pain_above_cold) == ["threshold_order"]
+    warm_at_baseline = [Reading("WDT", k, 32.0) for k in (1, 2)]
+    assert codes(warm_at_baseline) == ["threshold_order"]
     heat_pain_below_baseline = [Reading("HPT", k, 31.0) for k in (1, 2)]
     assert codes(heat_pain_below_baseline) == ["threshold_order"]
 
