@@ -1,0 +1,124 @@
+"""The linear models of mediation: who is in them, their coefficients, and their coefficients in many resamples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+from scipy.stats import t as student
+
+from analysis.statistics.columns import complete_rows, covariate, levels, numbers, require_full_rank
+from analysis.statistics.estimate import Estimate
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Participants:
+    """Complete cases: treatment (n,) 0 or 1, mediators (n, K), outcome (n,), covariates coded (n, c)."""
+
+    treatment: FloatArray
+    mediators: FloatArray
+    outcome: FloatArray
+    covariates: FloatArray
+    left_out: int
+
+    @property
+    def before(self) -> FloatArray:
+        """1, treatment, covariates: what is fixed before the mediator (n, 2 + c)."""
+        return np.column_stack([np.ones(len(self.outcome)), self.treatment, self.covariates])
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Least squares: beta (p,), its variance (p, p), residual degrees of freedom, residuals (n,)."""
+
+    beta: FloatArray
+    variance: FloatArray
+    df: float
+    residuals: FloatArray
+
+    def estimate(self, place: int, level: float) -> Estimate:
+        """One coefficient with its t interval."""
+        value, se = float(self.beta[place]), sqrt(self.variance[place, place])
+        width = float(student.ppf((1 + level) / 2, self.df)) * se
+        p = float(2 * student.sf(abs(value) / se, self.df))
+        return Estimate(value, se, value - width, value + width, self.df, value / se, p)
+
+
+def participants(
+    frame: pd.DataFrame,
+    *,
+    treatment: str,
+    mediators: Sequence[str],
+    outcome: str,
+    covariates: Sequence[str],
+    reference: Any,
+) -> Participants:
+    """Complete cases of a table with one row a participant. Raises ValueError naming the argument."""
+    rows = complete_rows(frame, outcome, [], [treatment, *mediators, *covariates])
+    found = levels(rows[treatment])
+    reference = 0 if reference is None else reference
+    if len(found) != 2 or reference not in found or (reference == 0 and found != [0, 1]):
+        raise ValueError(
+            f"treatment holds {found}; allowed are 0 and 1, or two arms of which `reference` (now {reference!r}) "
+            "names the control."
+        )
+    coded = [covariate(rows[name]) for name in covariates]
+    return Participants(
+        (rows[treatment] != reference).to_numpy(dtype=float),
+        np.column_stack([numbers(rows[name], "mediator") for name in mediators]),
+        numbers(rows[outcome], "outcome"),
+        np.column_stack([np.empty((len(rows), 0)), *(part.values for part in coded)]),
+        len(frame) - len(rows),
+    )
+
+
+def regress(y: FloatArray, design: FloatArray, of: str) -> Regression:
+    """Least squares of y (n,) on design (n, p), whose first column is 1. Raises ValueError for a singular design."""
+    count, terms = design.shape
+    if count <= terms:
+        raise ValueError(f"The model of {of} has {terms} terms for {count} complete rows; more rows are needed.")
+    centred = design - design.mean(axis=0)
+    centred[:, 0] = 1.0
+    require_full_rank(centred.T @ centred, [f"column {place} of the model of {of}" for place in range(terms)])
+    q, r = np.linalg.qr(design)
+    beta = np.linalg.solve(r, q.T @ y)
+    residuals = y - design @ beta
+    inverse = np.linalg.inv(r)
+    df = float(count - terms)
+    return Regression(beta, inverse @ inverse.T * float(residuals @ residuals) / df, df, residuals)
+
+
+def normal_estimate(value: float, se: float, level: float) -> Estimate:
+    """An estimate with its normal interval."""
+    width = float(ndtri((1 + level) / 2)) * se
+    z = value / se
+    return Estimate(value, se, value - width, value + width, None, z, float(2 * ndtr(-abs(z))))
+
+
+def products(columns: FloatArray) -> FloatArray:
+    """Cross-products of every row with itself (n, q, q): sums of these are all that least squares needs."""
+    return columns[:, :, None] * columns[:, None, :]
+
+
+def resampled(rows: FloatArray, draws: int, rng: np.random.Generator) -> FloatArray:
+    """Sums of the products (n, q, q) over participants drawn with replacement: (draws, q, q)."""
+    count = len(rows)
+    often = rng.multinomial(count, np.full(count, 1 / count), size=draws).astype(float)
+    return (often @ rows.reshape(count, -1)).reshape(draws, *rows.shape[1:])
+
+
+def solved(sums: FloatArray, on: Sequence[int], target: int) -> FloatArray:
+    """Coefficients of column `target` on columns `on`, for every sum of products (draws, len(on))."""
+    places = list(on)
+    try:
+        return np.asarray(np.linalg.solve(sums[:, places][:, :, places], sums[:, places, target][..., None])[..., 0])
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            "A resample lost a whole arm or level, so that its models are singular; leave out a rare covariate."
+        ) from None

@@ -1,0 +1,309 @@
+"""Mediation. Oracle: R's mediation 4.5.1 and closed forms (mediation.json); otherwise identities and simulation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from analysis.statistics import ancova, mediation
+from tests.analysis.statistics import trials
+from tests.analysis.statistics.oracle import cases, ids
+
+CASES = cases("mediation.json")
+PLAIN = [case for case in CASES if not case["treatment_mediator_interaction"]]
+CROSSED = next(case for case in CASES if case["treatment_mediator_interaction"])
+CONTROL = {"md-p001": "placebo", "md-p002": "usual_care", "md-p003": "placebo"}
+
+
+def asked(case):
+    """The table and the columns of a case."""
+    mediator, right = case["mediator_model"].split(" ~ ")
+    treatment, *covariates = right.split(" + ")
+    outcome = case["outcome_model"].split(" ~ ")[0]
+    if case["id"] in CONTROL:
+        frame = trials.ashar_wide().dropna(subset=["pain_avg_base", "pain_avg_post"])
+        frame = frame[frame["arm"].isin(["PRT", CONTROL[case["id"]]])].assign(
+            treat=lambda table: (table["arm"] == "PRT").astype(int)
+        )
+    else:
+        frame = trials.vickers()
+    return frame, {"treatment": treatment, "mediator": mediator, "outcome": outcome, "covariates": covariates}
+
+
+def assert_interval(found, interval, share=0.03):
+    """Both ends within 3 % of the width, the Monte Carlo error of the reference's few thousand draws."""
+    width = (interval[1] - interval[0]) * share
+    assert (found.lower, found.upper) == pytest.approx(tuple(interval), abs=width)
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=ids(PLAIN))
+def test_closed_forms_match(case):
+    frame, columns = asked(case)
+    found = mediation.mediate(frame, **columns)
+    assert found.observations == case["n"]
+    numbers = {
+        "a": found.a.estimate, "se_a": found.a.se, "b": found.b.estimate, "se_b": found.b.se,
+        "direct": found.direct.estimate, "se_direct": found.direct.se, "acme_product": found.indirect.estimate,
+        "sobel_se": found.sobel_se, "sobel_z": found.indirect.statistic, "sobel_p": found.indirect.p,
+        "aroian_se": found.aroian_se, "goodman_se": found.goodman_se, "ade": found.direct.estimate,
+        "total": found.total.estimate, "proportion_mediated": found.proportion.estimate,
+    }  # fmt: skip
+    for name, value in numbers.items():
+        # The file prints ten digits.
+        assert value == pytest.approx(case[name], rel=1e-8), name
+    assert (found.indirect.lower, found.indirect.upper) == pytest.approx(tuple(case["sobel_ci"]), rel=1e-8)
+    assert found.indirect_by_arm is None
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=ids(PLAIN))
+def test_quasi_bayesian_intervals_match(case):
+    frame, columns = asked(case)
+    found = mediation.mediate(frame, **columns, method="quasi_bayes", draws=20_000, rng=np.random.default_rng(1))
+    expected = case["quasi_bayes"]
+    assert_interval(found.indirect, expected["acme_ci"])
+    assert_interval(found.direct, expected["ade_ci"])
+    assert_interval(found.total, expected["total_ci"])
+    # Two proportions of 20,000 draws: three errors of their difference.
+    assert found.indirect.p == pytest.approx(expected["acme_p"], abs=3 * 2 * np.sqrt(expected["acme_p"] / 20_000))
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=ids(PLAIN))
+def test_bootstrap_intervals_match(case):
+    frame, columns = asked(case)
+    found = mediation.mediate(frame, **columns, method="bootstrap", draws=20_000, rng=np.random.default_rng(2))
+    expected = case["bootstrap_percentile"]
+    assert_interval(found.indirect, expected["acme_ci"])
+    assert_interval(found.direct, expected["ade_ci"])
+    assert_interval(found.total, expected["total_ci"])
+    # A ratio has a long tail, where 4,000 draws are few: twice the tolerance.
+    assert_interval(found.proportion, expected["prop_ci"], share=0.06)
+    # The error of an SD from 4,000 draws is one in ninety.
+    assert found.indirect.se == pytest.approx(expected["acme_sd"], rel=0.05)
+
+
+def test_effects_with_an_interaction_match():
+    frame, columns = asked(CROSSED)
+    found = mediation.mediate(frame, **columns, interaction=True)
+    exact = {
+        "a": found.a, "b": found.b, "interaction": found.interaction,
+        "acme_control": found.indirect_by_arm["control"], "acme_treated": found.indirect_by_arm["treated"],
+    }  # fmt: skip
+    for name, value in exact.items():
+        assert value.estimate == pytest.approx(CROSSED[name], rel=1e-8), name
+    assert (found.a.se, found.b.se) == pytest.approx((CROSSED["se_a"], CROSSED["se_b"]), rel=1e-8)
+    assert found.indirect.estimate == pytest.approx((CROSSED["acme_control"] + CROSSED["acme_treated"]) / 2)
+    # The reference adds a drawn error to every predicted mediator. It cancels in indirect effects; in direct ones it
+    # leaves the interaction times the error of a mean of n draws, of which three are allowed.
+    spread = found.a.se / 2 * abs(CROSSED["interaction"])
+    drawn = {
+        "ade_control": found.direct_by_arm["control"], "ade_treated": found.direct_by_arm["treated"],
+        "total": found.total,
+    }  # fmt: skip
+    for name, value in drawn.items():
+        assert value.estimate == pytest.approx(CROSSED[name], abs=3 * spread), name
+
+
+def test_direct_effects_with_an_interaction_are_taken_at_the_mediator_of_each_arm():
+    # Identity: centring the mediator at its mean in control, covariates at their mean, turns c' into the direct effect.
+    frame, columns = asked(CROSSED)
+    leg = ancova.fit(
+        frame, response=columns["mediator"], arm="arm", reference="placebo", covariates=columns["covariates"]
+    )
+    found = mediation.mediate(frame, **columns, interaction=True)
+    for arm, mean in zip(("control", "treated"), leg.ls_means()["estimate"], strict=True):
+        centred = frame.assign(**{columns["mediator"]: frame[columns["mediator"]] - mean})
+        product = centred["treat"] * centred[columns["mediator"]]
+        expected = ancova.fit(
+            centred.assign(product=product), response=columns["outcome"], arm="arm", reference="placebo",
+            covariates=[*columns["covariates"], columns["mediator"], "product"],
+        )  # fmt: skip
+        assert found.direct_by_arm[arm].estimate == pytest.approx(expected.contrasts().loc[0, "estimate"])
+
+
+def test_bootstrap_intervals_with_an_interaction_match():
+    frame, columns = asked(CROSSED)
+    options = {"interaction": True, "method": "bootstrap", "draws": 20_000, "rng": np.random.default_rng(3)}
+    found, expected = mediation.mediate(frame, **columns, **options), CROSSED["bootstrap_ci"]
+    for arm in ("control", "treated"):
+        assert_interval(found.indirect_by_arm[arm], expected[f"acme_{arm}"])
+        assert_interval(found.direct_by_arm[arm], expected[f"ade_{arm}"])
+    assert_interval(found.total, expected["total"])
+
+
+@pytest.mark.parametrize("case", PLAIN, ids=ids(PLAIN))
+def test_the_correlation_that_explains_the_effect_away_matches(case):
+    frame, columns = asked(case)
+    expected = case["sensitivity"]
+    found = mediation.sensitivity(frame, **columns, rho=expected["rho_grid"])
+    assert found.rho_at_zero == pytest.approx(expected["rho_where_acme_is_zero_exact"], rel=1e-8)
+    # The reference iterates to its own stop.
+    assert found.table["indirect"].to_numpy() == pytest.approx(np.array(expected["acme_by_rho"]), rel=2e-3, abs=1e-3)
+
+
+def test_without_correlated_errors_sensitivity_is_the_indirect_effect():
+    frame, columns = asked(PLAIN[0])
+    found = mediation.sensitivity(frame, **columns, rho=0.0)
+    assert found.table["indirect"].tolist() == pytest.approx([PLAIN[0]["acme_product"]], rel=1e-8)
+    assert mediation.sensitivity(frame, **columns).table["rho"].iloc[[0, 12, 24]].tolist() == [-0.6, 0.0, 0.6]
+
+
+def two_mediators(seed=1, n=300):
+    """Made up: effects 0.5 * 1 through m1, 1 * 0.4 through m2, 0.3 direct; the mediators' errors correlated."""
+    rng = np.random.default_rng(seed)
+    t = np.arange(n) % 2
+    errors = rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], n)
+    x = rng.normal(size=n)
+    m1, m2 = 0.5 * t + x + errors[:, 0], 1.0 * t - x + errors[:, 1]
+    y = 0.3 * t + m1 + 0.4 * m2 + 0.5 * x + rng.normal(size=n)
+    arm = np.where(t == 1, "KET", "MDZ")
+    return pd.DataFrame({"t": t, "arm": arm, "x": x, "m1": m1, "m2": m2, "y": y})
+
+
+PATHS = {"treatment": "t", "mediators": ("m1", "m2"), "outcome": "y", "covariates": ["x"]}
+
+
+def test_paths_and_direct_effect_add_up_to_the_total():
+    # Identity: least squares of the outcome on treatment is c' + a1 b1 + a2 b2 exactly.
+    frame = two_mediators()
+    found = mediation.parallel(frame, **PATHS)
+    together = sum(path.estimate for path in found.indirect.values()) + found.direct.estimate
+    assert found.total.estimate == pytest.approx(together)
+    total = ancova.fit(frame, response="y", arm="arm", reference="MDZ", covariates=["x"]).contrasts().iloc[0]
+    assert (found.total.estimate, found.total.se) == pytest.approx((total["estimate"], total["se"]))
+    assert found.contrast.estimate == pytest.approx(found.indirect["m1"].estimate - found.indirect["m2"].estimate)
+
+
+def test_standard_errors_of_two_paths_are_their_spread_over_trials():
+    # Simulation, 200 trials: an SD from 200 has an error of 5 %, of which two and a half are allowed.
+    trials_of = [mediation.parallel(two_mediators(seed), **PATHS) for seed in range(200)]
+    for value in (lambda found: found.contrast, lambda found: found.indirect["m1"]):
+        spread = np.std([value(found).estimate for found in trials_of], ddof=1)
+        assert np.mean([value(found).se for found in trials_of]) == pytest.approx(spread, rel=0.125)
+    assert np.mean([found.contrast.estimate for found in trials_of]) == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.parametrize("interval", ["bca", "percentile"])
+def test_the_bootstrap_of_two_paths_agrees_with_the_delta_method(interval):
+    # 300 participants are enough for both to agree to a tenth of the width.
+    frame = two_mediators(7)
+    delta = mediation.parallel(frame, **PATHS)
+    drawn = mediation.parallel(
+        frame, **PATHS, method="bootstrap", draws=4000, rng=np.random.default_rng(5), interval=interval
+    )
+    assert drawn.contrast.estimate == delta.contrast.estimate
+    for ours, theirs in ((drawn.contrast, delta.contrast), (drawn.indirect["m2"], delta.indirect["m2"])):
+        width = theirs.upper - theirs.lower
+        assert (ours.lower, ours.upper) == pytest.approx((theirs.lower, theirs.upper), abs=0.1 * width)
+
+
+def test_bca_intervals_are_those_of_scipy():
+    # Oracle: scipy.stats.bootstrap, method BCa, of the total effect; 20,000 draws each leave 2 % of the width.
+    frame = two_mediators(3, n=60)
+    found = mediation.mediate(
+        frame, treatment="t", mediator="m1", outcome="y", method="bootstrap", interval="bca", draws=20_000,
+        rng=np.random.default_rng(8),
+    )  # fmt: skip
+
+    def indirect(t, m, y, axis=-1):
+        t, m, y = (each - each.mean(axis=axis, keepdims=True) for each in (t, m, y))
+        tt, tm, mm = (t * t).sum(axis), (t * m).sum(axis), (m * m).sum(axis)
+        ty, my = (t * y).sum(axis), (m * y).sum(axis)
+        return tm / tt * (my * tt - tm * ty) / (tt * mm - tm**2)
+
+    arrays = tuple(frame[name].to_numpy(dtype=float) for name in ("t", "m1", "y"))
+    expected = stats.bootstrap(
+        arrays, indirect, paired=True, n_resamples=20_000, method="BCa", rng=np.random.default_rng(9)
+    ).confidence_interval
+    assert found.indirect.estimate == pytest.approx(float(indirect(*arrays)))
+    assert_interval(found.indirect, (expected.low, expected.high))
+
+
+def test_delta_method_errors_with_an_interaction_are_the_spread_of_the_draws():
+    frame, columns = asked(CROSSED)
+    delta = mediation.mediate(frame, **columns, interaction=True)
+    drawn = mediation.mediate(
+        frame, **columns, interaction=True, method="quasi_bayes", draws=40_000, rng=np.random.default_rng(6)
+    )
+    for arm in ("control", "treated"):
+        assert delta.direct_by_arm[arm].se == pytest.approx(drawn.direct_by_arm[arm].se, rel=0.03)
+        # The product of two normal variables has a little more spread than its linear part.
+        assert delta.indirect_by_arm[arm].se == pytest.approx(drawn.indirect_by_arm[arm].se, rel=0.05)
+    assert delta.total.se == pytest.approx(drawn.total.se, rel=0.05)
+
+
+def test_a_proportion_of_a_total_that_may_be_nothing_is_not_given():
+    frame = two_mediators().assign(y=lambda table: table["m1"] - 1.2 * table["t"] + table["x"])
+    noise = np.random.default_rng(4).normal(0, 3, len(frame))
+    found = mediation.mediate(frame.assign(y=frame["y"] + noise), treatment="t", mediator="m1", outcome="y")
+    assert found.total.lower < 0 < found.total.upper
+    assert found.proportion is None
+
+
+def test_arms_may_be_named():
+    frame = two_mediators()
+    by_number = mediation.mediate(frame, treatment="t", mediator="m1", outcome="y")
+    by_name = mediation.mediate(frame, treatment="arm", mediator="m1", outcome="y", reference="MDZ")
+    assert by_number == by_name
+
+
+@pytest.mark.parametrize("method", ["quasi_bayes", "bootstrap"])
+def test_the_same_seed_gives_the_same_interval(method):
+    frame, columns = asked(PLAIN[0])
+    once, again = (
+        mediation.mediate(frame, **columns, method=method, draws=200, rng=np.random.default_rng(1)) for _ in range(2)
+    )
+    assert once == again
+
+
+def test_rows_with_a_missing_value_are_left_out_and_counted():
+    frame = two_mediators()
+    gaps = frame.assign(m1=frame["m1"].where(frame.index % 10 > 0))
+    found = mediation.mediate(gaps, treatment="t", mediator="m1", outcome="y")
+    assert (found.observations, found.rows_left_out) == (270, 30)
+
+
+ONE = {"treatment": "t", "mediator": "m1", "outcome": "y"}
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda f: f.assign(t=0), {}, r"treatment holds \[0\]"),
+        (lambda f: f.assign(t=f["t"] + 1), {}, r"treatment holds \[1, 2\]"),
+        (lambda f: f.drop(columns="m1"), {}, "no column"),
+        (lambda f: f.assign(m1=f["t"] * 2.0), {}, "singular"),
+        (lambda f: f.head(3), {}, "more rows are needed"),
+        (lambda f: f.assign(m1=np.inf), {}, "infinite"),
+        (lambda f: f, {"method": "sobel"}, "product, quasi_bayes, bootstrap"),
+        (lambda f: f, {"interval": "basic"}, "percentile, bca"),
+        (lambda f: f, {"method": "bootstrap"}, "give rng"),
+        (lambda f: f, {"level": 2}, "level is 2"),
+    ],
+)
+def test_what_cannot_be_mediated_is_refused(change, options, message):
+    with pytest.raises(ValueError, match=message):
+        mediation.mediate(change(two_mediators()), **ONE, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mediators": ("m1",)}, "name two columns"),
+        ({"method": "quasi_bayes"}, "product, bootstrap"),
+        ({"method": "bootstrap"}, "give rng"),
+    ],
+)
+def test_two_paths_that_are_none_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        mediation.parallel(two_mediators(), **(PATHS | options))
+
+
+def test_a_correlation_of_one_is_refused():
+    with pytest.raises(ValueError, match="between -1 and 1"):
+        mediation.sensitivity(two_mediators(), **ONE, rho=[0.5, 1.0])
+
+
+def test_a_resample_that_loses_an_arm_is_refused():
+    frame = two_mediators(n=40).assign(t=lambda table: (table.index == 0).astype(int))
+    with pytest.raises(ValueError, match="lost a whole arm"):
+        mediation.mediate(frame, **ONE, method="bootstrap", draws=200, rng=np.random.default_rng(1))
