@@ -73,7 +73,8 @@ BEGIN
         SELECT study, s.id, r.position, r.randomisation_number, r.kit_number, r.arm
         FROM jsonb_to_recordset(rows) AS r(stratum text, position integer, randomisation_number text, kit_number text, arm text)
         JOIN public.studies_stratum s ON s.study_id = study AND s.code = r.stratum
-        ORDER BY s.id, r.position;
+        -- In no order: the length of each record of the write-ahead log is public, and an arm's name has a length.
+        ORDER BY random();
     GET DIAGNOSTICS stored = ROW_COUNT;
     IF stored <> jsonb_array_length(rows) THEN
         RAISE EXCEPTION 'The list names a stratum that the study does not have.' USING ERRCODE = 'TS003';
@@ -102,7 +103,8 @@ BEGIN
         SELECT study, r.number, r.number, r.arm
         FROM jsonb_to_recordset(rows) AS r(participant bigint, arm text, number text)
         JOIN public.studies_participant p ON p.id = r.participant AND p.study_id = study
-        WHERE NOT EXISTS (SELECT FROM concealed.allocation a WHERE a.participant_id = r.participant);
+        WHERE NOT EXISTS (SELECT FROM concealed.allocation a WHERE a.participant_id = r.participant)
+        ORDER BY random();
     INSERT INTO concealed.allocation (participant_id, list_row_id)
         SELECT r.participant, l.id FROM jsonb_to_recordset(rows) AS r(participant bigint, arm text, number text)
         JOIN concealed.list_row l ON l.study_id = study AND l.randomisation_number = r.number
