@@ -17,20 +17,22 @@ def load_instruments(user: Actor) -> list[InstrumentVersion]:
     Raises ProtocolConflict for a file that changed under its old version.
     """
     known = {(v.key, v.version): v for v in InstrumentVersion.objects.all()}
-    loaded = []
+    new = []
     for key in instrument_keys():
         instrument = load_instrument(key)
         version = known.get((key, instrument.version))
-        if version and version.sha256 != instrument.sha256:
+        if version is None:
+            new.append(_row_of(key))
+        elif version.sha256 != instrument.sha256:
             raise ProtocolConflict(f"{key} has changed but still says version {instrument.version}: raise its version.")
-        loaded.append(version or _register(key))
+    InstrumentVersion.objects.bulk_create(new)
     forget()
-    return loaded
+    return list(current(instrument_keys()).values())
 
 
-def _register(key: str) -> InstrumentVersion:
+def _row_of(key: str) -> InstrumentVersion:
     instrument = load_instrument(key)
-    return InstrumentVersion.objects.create(
+    return InstrumentVersion(
         key=key,
         version=instrument.version,
         scoring_version=instrument.scoring_version,

@@ -67,7 +67,7 @@ def save_sessions(user: User, *, entries: Sequence[SessionEntry]) -> list[QSTSes
         require(may_enter_qst(user, entry.participant.site), f"enter QST at site {entry.participant.site.code}")
         _check(entry)
     for participant in {entry.participant.pk: entry.participant for entry in entries}.values():
-        require_collection(participant)
+        require_collection(participant, "qst")
     taken = QSTSession.objects.filter(visit__in=[entry.visit for entry in entries]).select_related("visit").first()
     if taken:
         raise AlreadyDone(f"The QST session of visit {taken.visit.code} has already been saved. Open it to correct it.")

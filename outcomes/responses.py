@@ -58,15 +58,18 @@ def save_response(user: User, *, entry: ResponseEntry) -> Response:
     Raises NotAllowed; ConsentMissing; AlreadyDone if the form was saved before; InvalidEntries naming every
     item that cannot be saved as it is. Alerts are raised also for a form that is not complete.
     """
-    require_collection(entry.participant)
+    require_collection(entry.participant, entry.instrument)
     return Response.objects.get(pk=_save(user, [entry])[0])
 
 
 @verb(because="forms entered")
 def save_responses(user: User, *, entries: Sequence[ResponseEntry]) -> list[int]:
     """Save many forms, all or none; their keys in the order given. The checks are those of one form."""
-    for participant in {entry.participant.pk: entry.participant for entry in entries}.values():
-        require_collection(participant)
+    asked: dict[Participant, set[str]] = {}
+    for entry in entries:
+        asked.setdefault(entry.participant, set()).add(entry.instrument)
+    for participant, instruments in asked.items():
+        require_collection(participant, *sorted(instruments))
     return _save(user, entries)
 
 
@@ -277,6 +280,8 @@ def correct_response(
     )
     if not reason.strip():
         raise InvalidEntry("Give the reason for the change.", field="reason")
+    if response.scores.filter(imported=True).exists():
+        raise InvalidEntry("This form came as scores, without its answers: an imported score is never rescored.")
     if response.source == Response.Source.PARTICIPANT:
         raise InvalidEntry("A participant's own answers are not changed: put a note beside them.")
     saved = {item.item: item for item in response.items.select_for_update()}

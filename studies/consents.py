@@ -70,14 +70,23 @@ def withdraw_consent(user: User, *, consent: Consent, scope: str, withdrawn_at: 
     return consent
 
 
-def collection_allowed(participant: Participant) -> bool:
-    """Whether new data of this participant may be collected: a consent in force, or an import attested for all."""
+def require_collection(participant: Participant, *assessments: str) -> None:
+    """Raise ConsentMissing unless new data, and each of the assessments, may be collected.
+
+    assessments: forms and instruments, as the protocol's consent versions cover them. A consent whose treatment
+    part was withdrawn still covers data, but no infusion. An imported study is attested as a whole.
+    """
     if participant.study.import_attestation:
-        return True
-    return participant.consents.exclude(withdrawal_scope=Consent.Scope.COLLECTION).exists()
-
-
-def require_collection(participant: Participant) -> None:
-    """Raise ConsentMissing unless new data may be collected."""
-    if not collection_allowed(participant):
+        return
+    in_force = list(participant.consents.exclude(withdrawal_scope=Consent.Scope.COLLECTION))
+    if not in_force:
         raise ConsentMissing(f"{participant} has no consent in force: nothing may be collected.")
+    for assessment in assessments:
+        if not any(_covers(consent, assessment, participant) for consent in in_force):
+            raise ConsentMissing(f"The consent of {participant} does not cover {assessment.replace('_', ' ')}.")
+
+
+def _covers(consent: Consent, assessment: str, participant: Participant) -> bool:
+    if assessment == "infusion" and consent.withdrawn_at:
+        return False
+    return participant.protocol_version.definition.may_collect(consent.version, assessment)

@@ -70,7 +70,7 @@ def enter_findings(
     Raises NotAllowed, ConsentMissing, InvalidEntries naming each finding at fault; a changed value needs a reason.
     """
     require(may_answer_criteria(user, participant.site), "enter findings here")
-    require_collection(participant)
+    require_collection(participant, form)
     plans = {plan.key: plan for plan in participant.protocol_version.definition.findings_on_form(form)}
     before = {f.key: _value(f) for f in participant.findings.filter(source_kind="form", key__in=plans)}
     problems = [

@@ -60,7 +60,7 @@ def start_infusion(
     Raises NotAllowed, ConsentMissing, AlreadyDone, InvalidEntry.
     """
     require(may_run_infusion(user, participant.site), "run an infusion here")
-    require_collection(participant)
+    require_collection(participant, "infusion")
     plan = plan_of(participant)
     allocation = Allocation.objects.filter(participant=participant).first()
     if allocation is None:

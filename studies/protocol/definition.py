@@ -170,6 +170,7 @@ class ProtocolDefinition(Section):
         return ("infusion" if assessment == "infusion" else "data") in scope
 
 
+@lru_cache(maxsize=16)
 def load(text: str, *, source: str) -> ProtocolDefinition:
     """Read a protocol file. Raises DocumentInvalid with every mistake, its path and its line."""
     return load_document(text, ProtocolDefinition, source=source)

@@ -8,7 +8,7 @@ from tests import factories
 
 
 @pytest.fixture
-def version(transactional_db: None):
+def version(db: None):
     load_instruments(factories.SETTING_UP)
     return factories.kalm()
 

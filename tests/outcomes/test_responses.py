@@ -16,7 +16,7 @@ from studies.errors import AlreadyDone, ConsentMissing, InvalidEntries, InvalidE
 from studies.models import AuditEvent, SafetyAlert
 from tests import factories
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 ANSWERED_AT = datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
 
 

@@ -8,7 +8,7 @@ from tests.conftest import django_as
 
 
 @pytest.fixture
-def version(transactional_db: None) -> ProtocolVersion:
+def version(db: None) -> ProtocolVersion:
     return factories.kalm()
 
 

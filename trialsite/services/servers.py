@@ -14,7 +14,7 @@ from pathlib import Path
 
 from trialsite.services.binaries import programs
 from trialsite.services.identity import give_to_servers, server_identity
-from trialsite.services.layout import ROOT_HOME, Layout, UnsafeFolderError, runs_as_root
+from trialsite.services.layout import MEMORY, Layout, UnsafeFolderError, runs_as_root
 from trialsite.services.postgres import SERVER_ENVIRONMENT, Postgres
 from trialsite.services.processes import ProcessDiedError, Supervisor, has_ended
 from trialsite.services.valkey import Valkey
@@ -23,6 +23,7 @@ from trialsite.services.waiting import wait_until
 # A recovery after a crash may replay for minutes; as long as the process lives, it is waited for.
 LONGEST_START = 600.0
 THROW_AWAY = "trialsite-throw-away-"
+ROOM_NEEDED = 4 * 2**30
 
 
 def start_servers(supervisor: Supervisor) -> None:
@@ -59,7 +60,7 @@ def _start(supervisor: Supervisor, server: Postgres | Valkey) -> None:
 def _prepare_folders(layout: Layout) -> None:
     """Make the folders of the servers, entered by their user only; refuse one that is somebody else's."""
     if runs_as_root():
-        ROOT_HOME.mkdir(mode=0o755, parents=True, exist_ok=True)
+        layout.server_home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     owner = server_identity().get("user", os.geteuid())
     for folder in dict.fromkeys([layout.server_home, layout.sockets]):
         with contextlib.suppress(FileExistsError):
@@ -100,12 +101,19 @@ def embedded_servers(var: Path) -> Iterator[Layout]:
 def throw_away_var(*, keep: bool = False) -> Iterator[Path]:
     """A new var/ among the temporary files, removed afterwards with its servers' data unless `keep`."""
     _sweep_throw_aways()
-    var = Path(tempfile.mkdtemp(prefix=THROW_AWAY)).resolve()
+    var = Path(tempfile.mkdtemp(prefix=THROW_AWAY, dir=_throw_away_folder())).resolve()
     try:
         yield var
     finally:
         if not keep:
             remove_site(Layout(var))
+
+
+def _throw_away_folder() -> Path:
+    """Memory, if there is plenty of it; else the folder of temporary files."""
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_NEEDED:
+        return MEMORY
+    return Path(tempfile.gettempdir())
 
 
 def remove_site(layout: Layout) -> None:
@@ -116,7 +124,8 @@ def remove_site(layout: Layout) -> None:
 
 def _sweep_throw_aways() -> None:
     """Remove what killed test runs left: throw-away folders of ours that nobody holds any more."""
-    for var in Path(tempfile.gettempdir()).glob(f"{THROW_AWAY}*"):
+    folders = {_throw_away_folder(), Path(tempfile.gettempdir())}
+    for var in (var for folder in folders for var in folder.glob(f"{THROW_AWAY}*")):
         lock = Layout(var).lock
         with contextlib.suppress(FileNotFoundError, BlockingIOError, PermissionError), lock.open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
