@@ -1,0 +1,29 @@
+"""Bringing a finished trial into the same tables: a mapping says what the columns of its file are.
+
+| module | does |
+|---|---|
+| mapping, mapping_references | the schema of mapping files; what they contradict in protocol and instruments |
+| table | a CSV file as rows of text, or everything that is wrong with it as a file |
+| checking | rows to participants, visits and answers, or every cell that is refused and why |
+| differences | what a file says otherwise than what is stored |
+| taking | the one transaction that stores it all, as `app` |
+| arms | handing the arms over to the unblinded side, where they stay |
+"""
+
+from outcomes.imports.mapping import LoadedMapping, TrialMapping, load_mapping
+from outcomes.imports.refusals import ImportRefused, Refusal, SourceChanged
+from outcomes.imports.taking import Imported, ProtocolFile, Source, import_trial, read_source
+
+__all__ = [
+    "ImportRefused",
+    "Imported",
+    "LoadedMapping",
+    "ProtocolFile",
+    "Refusal",
+    "Source",
+    "SourceChanged",
+    "TrialMapping",
+    "import_trial",
+    "load_mapping",
+    "read_source",
+]
