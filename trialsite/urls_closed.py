@@ -24,6 +24,7 @@ urlpatterns = [
     path("api/v1/cuts/", api.CutsView.as_view()),
     path("api/v1/cuts/<str:cut>/files/<str:file>/", api.CutFileView.as_view()),
     path("api/v1/kits/", api.KitsView.as_view()),
+    path("api/v1/openapi.json", api.SchemaView.as_view()),
     path("healthz", healthz),
     path("readyz", readyz),
 ]

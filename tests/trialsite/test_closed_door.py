@@ -31,6 +31,7 @@ from tests.trialsite.closed_door import PASSWORD, ClosedDoor
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PERSON = Program("test")
+SECRET = "".join(chr(33 + place % 90) for place in range(60))
 RESULT = b'{"arms":{"KET":4.1,"MDZ":5.2},"kind":"closed"}'
 REPORT = Report(RESULT, b'<!DOCTYPE html><link rel="stylesheet" href="/static/trialsite/report.css">', b"%PDF-1.7")
 PAGES = (
@@ -220,7 +221,7 @@ def test_only_the_unblinded_statistician_reads_why_a_job_failed(closed_door: Clo
 def test_files_of_an_unblinded_cut_are_listed_and_read(closed_door: ClosedDoor, look: Look, unblinded_cut: str):
     token = closed_door.token(closed_door.account(look.study, "unblinded_statistician"))
     [row] = closed_door.get("/api/v1/cuts/", headers=token).json()["results"]
-    assert row["files"] == [{"name": "arm.parquet", "sha256": "d"}]
+    assert row["files"] == ["arm.parquet", "manifest.json"]
     answer = closed_door.get(f"/api/v1/cuts/{unblinded_cut}/files/arm.parquet/", headers=token)
     assert b"".join(answer.streaming_content) == b"PAR1"
     assert closed_door.trail()[-1] == ("unblinded_statistician", f"cut {unblinded_cut}: arm.parquet read")
@@ -383,11 +384,19 @@ def test_an_address_that_leads_nowhere_says_so(closed_door: ClosedDoor, study: S
     assert b"Sign out" in answer.content
 
 
-def test_the_system_checks_of_this_door_pass():
-    environment = os.environ | {"DB_ROLE": "unblinded", "TRIALSITE_DOOR": "closed"}
-    command = [sys.executable, "manage.py", "check", "--fail-level", "WARNING"]
+def test_the_deployment_checks_of_this_door_pass():
+    production = {"TRIALSITE_PRODUCTION": "1", "TRIALSITE_HOSTS": "closed.example.org", "TRIALSITE_SECRET_KEY": SECRET}
+    environment = os.environ | {"DB_ROLE": "unblinded", "TRIALSITE_DOOR": "closed"} | production
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     done = subprocess.run(command, env=environment, cwd=current.BASE_DIR, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_api_describes_itself_to_those_who_signed_in(closed_door: ClosedDoor, study: Study):
+    assert closed_door.get("/api/v1/openapi.json").status_code == 401
+    token = closed_door.token(closed_door.account(study, "dsmb_member"))
+    described = closed_door.get("/api/v1/openapi.json", headers=token).content
+    assert b"/api/v1/looks/{number}/result/" in described
 
 
 def test_accounts_and_tokens_come_from_the_command_line(closed_door: ClosedDoor, study: Study, capsys: Any):

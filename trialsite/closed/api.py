@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.http import FileResponse, Http404, HttpResponse
-from rest_framework import exceptions, serializers
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from drf_spectacular.views import SpectacularAPIView
+from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.renderers import JSONRenderer
@@ -13,13 +17,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from analysis import closed_reading
-from analysis.closed_reading import UnblindedCut
 from analysis.closed_store import SealedResult
 from studies.api.records import ActingMixin, body_of
 from studies.closed_door import account_of_token
-from studies.kits import KitPreparation, prepare_kit
+from studies.kits import prepare_kit
 from studies.models import ClosedAccount, Study
 from trialsite.closed.page import study_of
+from trialsite.closed.serializers import ClosedLook, ClosedLooks, KitBody, PreparedKit, UnblindedCuts
 
 PRIVATE = {"Cache-Control": "no-store"}
 
@@ -40,6 +44,16 @@ class ClosedToken(BaseAuthentication):
         return "Token"
 
 
+class ClosedTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the API's description names the token."""
+
+    target_class = ClosedToken
+    name = "closedToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "apiKey", "in": "header", "name": "Authorization", "description": "Token ..."}
+
+
 class ClosedView(ActingMixin):
     authentication_classes = (ClosedToken, SessionAuthentication)
     permission_classes = (IsAuthenticated,)
@@ -57,61 +71,53 @@ class ClosedView(ActingMixin):
     def study(self) -> Study:
         return study_of(self.account)
 
+    def sealed(self, number: int, what: str) -> SealedResult:
+        found = closed_reading.read_result(self.account, study=self.study, number=number, what=what)
+        if found is None:
+            raise Http404
+        return found
+
 
 class LooksView(ClosedView):
     """The looks of the account's study; nothing of what they found."""
 
+    @extend_schema(responses=ClosedLooks)
     def get(self, request: Request) -> Response:
-        rows = [
-            {
-                "number": look.number,
-                "planned": look.planned,
-                "unplanned_reason": look.unplanned_reason,
-                "status": look.closed_status,
-                "cut": look.cut.name,
-                "plan_version": look.plan.version,
-            }
-            for look in closed_reading.looks(self.account, study=self.study)
-        ]
-        return Response({"results": rows}, headers=PRIVATE)
+        looks = closed_reading.looks(self.account, study=self.study)
+        return Response({"results": ClosedLook(looks, many=True).data}, headers=PRIVATE)
 
 
 class ResultView(ClosedView):
     """A sealed result in its sealed bytes; X-Content-SHA256 is their hash."""
 
-    what = "result"
-
+    @extend_schema(responses={(200, "application/json"): OpenApiTypes.OBJECT})
     def get(self, request: Request, number: int) -> HttpResponse:
-        sealed = closed_reading.read_result(self.account, study=self.study, number=number, what=self.what)
-        if sealed is None:
-            raise Http404
-        return self.answer(sealed)
-
-    def answer(self, sealed: SealedResult) -> HttpResponse:
+        sealed = self.sealed(number, "result")
         headers = PRIVATE | {"X-Content-SHA256": sealed.sha256}
         return HttpResponse(sealed.result, content_type="application/json", headers=headers)
 
 
-class ReportView(ResultView):
+class ReportView(ClosedView):
     """The closed report of a look as PDF."""
 
-    what = "PDF"
-
-    def answer(self, sealed: SealedResult) -> HttpResponse:
-        return HttpResponse(sealed.pdf, content_type="application/pdf", headers=PRIVATE)
+    @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY})
+    def get(self, request: Request, number: int) -> HttpResponse:
+        return HttpResponse(self.sealed(number, "PDF").pdf, content_type="application/pdf", headers=PRIVATE)
 
 
 class CutsView(ClosedView):
     """The unblinded cuts that were taken."""
 
+    @extend_schema(responses=UnblindedCuts)
     def get(self, request: Request) -> Response:
         found = closed_reading.unblinded_cuts(self.account, study=self.study)
-        return Response({"results": [_cut(each) for each in found]}, headers=PRIVATE)
+        return Response(UnblindedCuts({"results": found}).data, headers=PRIVATE)
 
 
 class CutFileView(ClosedView):
-    """A file of an unblinded cut."""
+    """The manifest of an unblinded cut (manifest.json), or a file that it lists."""
 
+    @extend_schema(responses={(200, "application/octet-stream"): OpenApiTypes.BINARY})
     def get(self, request: Request, cut: str, file: str) -> FileResponse:
         path = closed_reading.cut_file(self.account, study=self.study, cut=cut, file=file)
         if path is None:
@@ -119,41 +125,20 @@ class CutFileView(ClosedView):
         return FileResponse(path.open("rb"), as_attachment=True, filename=f"{cut}-{file}", headers=PRIVATE)
 
 
-class KitBody(serializers.Serializer[Any]):
-    kit = serializers.CharField(help_text="A kit number or a participant's identifier")
-    weight_kg = serializers.DecimalField(max_digits=4, decimal_places=1, required=False)
-
-
-class KitAnswer(serializers.Serializer[KitPreparation]):
-    participant = serializers.CharField()
-    site = serializers.CharField()
-    kit_number = serializers.CharField()
-    weight_kg = serializers.FloatField()
-    weight_from = serializers.CharField()
-    drug = serializers.CharField()
-    dose_mg = serializers.FloatField()
-    capped_at_mg = serializers.FloatField()
-    concentration_mg_per_ml = serializers.FloatField()
-    volume_ml = serializers.FloatField()
-    rate_ml_h = serializers.FloatField()
-    minutes = serializers.IntegerField()
-
-
 class KitsView(ClosedView):
     """What to prepare for a kit."""
 
+    @extend_schema(request=KitBody, responses=PreparedKit)
     def post(self, request: Request) -> Response:
         body = body_of(KitBody, request)
         weight = body.get("weight_kg")
         prepared = prepare_kit(self.account, study=self.study, label=body["kit"], weight_kg=weight)
-        return Response(KitAnswer(prepared).data, headers=PRIVATE)
+        return Response(PreparedKit(prepared).data, headers=PRIVATE)
 
 
-def _cut(unblinded: UnblindedCut) -> dict[str, Any]:
-    files = unblinded.manifest["files"]
-    return {
-        "name": unblinded.cut.name,
-        "taken_at": unblinded.cut.taken_at,
-        "manifest_sha256": unblinded.manifest_sha256,
-        "files": [{"name": name, "sha256": files[name]["sha256"]} for name in sorted(files)],
-    }
+class SchemaView(SpectacularAPIView):
+    """The description of this API."""
+
+    authentication_classes = ClosedView.authentication_classes
+    permission_classes = ClosedView.permission_classes
+    custom_settings = {"TITLE": "Trialsite, closed door", "DESCRIPTION": "Results by arm. Every reading is logged."}
