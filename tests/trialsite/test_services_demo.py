@@ -21,7 +21,7 @@ from trialsite.services.connection import database_url
 from trialsite.services.identity import birth
 from trialsite.services.layout import CHECKOUT, Layout
 from trialsite.services.processes import ProcessDiedError, Supervisor, read_record
-from trialsite.services.servers import embedded_servers, remove_site
+from trialsite.services.servers import embedded_servers, remove_site, start_servers
 from trialsite.services.site import (
     OWN_TO_A_PROCESS,
     PortTakenError,
@@ -86,11 +86,14 @@ def test_a_demo_interrupted_in_what_must_be_done_in_one_go_is_started_over(layou
     record = DemoRecord(layout.var / "demo.json")
     record.forget()
     half = Step("half", ("-c", "raise SystemExit(1)"), "app", in_one_go=True)
-    with Supervisor(layout) as supervisor, pytest.raises(ProcessDiedError):
-        run_steps(supervisor, [once(note(layout, "a")), half], record)
-    assert record.was_interrupted()
-    whole = Step("whole", ("-c", note(layout, "w")), "app", in_one_go=True)
+    whole = Step(
+        "whole", ("-c", "import os; assert 'synchronous_commit' in os.environ['DATABASE_URL']"), "app", in_one_go=True
+    )
     with Supervisor(layout) as supervisor:
+        start_servers(supervisor)
+        with pytest.raises(ProcessDiedError):
+            run_steps(supervisor, [once(note(layout, "a")), half], record)
+        assert record.was_interrupted()
         run_steps(supervisor, [whole], record)
     assert not record.was_interrupted()
 
