@@ -1,6 +1,7 @@
 """The closed door: results by arm for the DSMB and the unblinded statistician, kits for the pharmacist."""
 
 from django.urls import path
+from django.views.generic import RedirectView
 
 from trialsite.closed import api, kits, looks
 from trialsite.closed.signing_in import SignIn, SignOut
@@ -25,6 +26,8 @@ urlpatterns = [
     path("api/v1/cuts/<str:cut>/files/<str:file>/", api.CutFileView.as_view()),
     path("api/v1/kits/", api.KitsView.as_view()),
     path("api/v1/openapi.json", api.SchemaView.as_view()),
+    # Reports are sealed as they are, without an icon of their own; browsers then ask here.
+    path("favicon.ico", RedirectView.as_view(url="/static/trialsite/icon.svg")),
     path("healthz", healthz),
     path("readyz", readyz),
 ]

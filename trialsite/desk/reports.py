@@ -77,7 +77,7 @@ class LookForm(forms.Form):
     reason = forms.CharField(
         label="Why it was not planned",
         required=False,
-        widget=forms.Textarea,
+        widget=forms.Textarea(attrs={"rows": 3}),
         help_text="For an unplanned look only. It stands in the report, and the look spends alpha.",
     )
     cut = forms.ModelChoiceField(
