@@ -41,6 +41,9 @@ def _daily(
         return _nothing()
     rows = _answers(cut, endpoint, daily=True)
     rows = rows[rows["participant_id"].isin(people.index) & (rows["day"] <= until)]
+    # A day answered under two versions of the diary is one day, and its later answer counts.
+    rows = rows.sort_values(["participant_id", "day", "completed_at", "value"], kind="stable")
+    rows = rows.drop_duplicates(["participant_id", "day"], keep="last")
     days = (rows["day"] - people["day0"].reindex(rows["participant_id"]).to_numpy()).dt.days
     means = [_mean_over(rows, days, timepoint) for timepoint in timepoints]
     return pd.concat(means, ignore_index=True)
@@ -88,12 +91,16 @@ def _answers(cut: Cut, endpoint: Endpoint, *, daily: bool) -> pd.DataFrame:
 
 
 def _sensory(cut: Cut, endpoint: Endpoint) -> pd.DataFrame:
-    """The same of a value computed from QST sessions, test area: its z where it has one."""
+    """The same of a value computed from QST sessions, test area: its z where it has one.
+
+    A plan calls a parameter by its name or, as among other scores, with qst_ before it.
+    """
+    parameter = (endpoint.score or endpoint.item or "").removeprefix("qst_")
     sessions = cut.rows("qstsession", ["id", "participant_id", "visit_id", "tested_at"])
     values = cut.rows(
         "qstvalue",
         ["session_id", "value", "z"],
-        where=[("parameter", "==", endpoint.score or endpoint.item), ("area", "==", "test")],
+        where=[("parameter", "==", parameter), ("area", "==", "test")],
     )
     rows = values.merge(sessions, left_on="session_id", right_on="id")
     rows["value"] = rows["z"].fillna(rows["value"])

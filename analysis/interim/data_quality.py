@@ -41,7 +41,8 @@ def missing_patterns(trial: Trial) -> dict[str, Any]:
     counts = there.value_counts().rename("count").reset_index()
     counts = counts.sort_values(["count", *codes], ascending=False)
     rows = [{"there": [bool(row[code]) for code in codes], "count": int(row["count"])} for _, row in counts.iterrows()]
-    return {"timepoints": codes, "n": int(due.sum()), "rows": rows}
+    labels = [endpoint.baseline.label or codes[0], *(endpoint.timepoint(code).label or code for code in codes[1:])]
+    return {"timepoints": codes, "labels": labels, "n": int(due.sum()), "rows": rows}
 
 
 def _timepoints_of_primary(trial: Trial) -> list[str]:

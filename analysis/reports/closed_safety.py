@@ -7,9 +7,19 @@ from typing import Any
 
 from analysis.reports.blocks import Block, Paragraph, row, table
 from analysis.reports.shared_tables import counts, group_head
-from analysis.reports.wording import median_range
+from analysis.reports.wording import median_range, words
 
 Result = Mapping[str, Any]
+_VITAL_SIGNS = {
+    "sbp": "systolic pressure (mmHg)",
+    "dbp": "diastolic pressure (mmHg)",
+    "hr": "heart rate (/min)",
+    "rr": "breathing rate (/min)",
+    "spo2": "oxygen saturation (%)",
+    "temperature": "temperature (°C)",
+    "moaas": "MOAA/S",
+    "rass": "RASS",
+}
 _ACTIONS = {"ALERT": "Physician alerted", "HOLD": "Infusion held", "STOP": "Infusion stopped"}
 
 
@@ -21,8 +31,9 @@ def infusion_day_blocks(found: Result) -> list[Block]:
         row("Volume delivered, % of plan", *(median_range(cell, 1) for cell in found["delivered_percent"])),
     ]
     rows += [
-        row(f"{each['parameter']}, {each['extreme']}", *(median_range(cell) for cell in each["cells"]))
+        row(_named(each), *(median_range(cell) for cell in each["cells"]))
         for each in found["vital_signs"]
+        if any(cell["n"] for cell in each["cells"])
     ]
     note = "Median (smallest to largest) of each person's extreme after the infusion started."
     blocks: list[Block] = [table("Infusion day", group_head("", groups), rows, note=note)]
@@ -34,7 +45,12 @@ def infusion_day_blocks(found: Result) -> list[Block]:
         if rules
         else Paragraph("No safety rule has fired.", "note")
     )
-    alerts = [row(each["code"], *counts(each["cells"], groups)) for each in found["alerts"]]
+    alerts = [row(words(each["code"]), *counts(each["cells"], groups)) for each in found["alerts"]]
     if alerts:
-        blocks.append(table("Alerts to the physician", group_head("Alert", groups), alerts))
+        blocks.append(table("Alerts to the physician", group_head("Alert", groups), alerts, note="Up to the cut."))
     return blocks
+
+
+def _named(sign: Result) -> str:
+    """Lowest oxygen saturation (%)."""
+    return f"{sign['extreme'].capitalize()} {_VITAL_SIGNS.get(sign['parameter'], sign['parameter'])}"

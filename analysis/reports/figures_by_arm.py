@@ -36,7 +36,7 @@ def boundary(decision: Result) -> Figure:
         label_at(axes, *known[-1], "efficacy bound", QUIET)
         planned = [(each["fraction"], each["bound"]) for each in decision["planned_bounds"]]
         axes.plot(*zip(*planned, strict=True), color=LINE, marker="_", markersize=12, linewidth=1, zorder=0)
-        label_at(axes, *planned[0], "as planned", QUIET)
+        label_at(axes, *planned[0], "as planned", QUIET, dx=-16, dy=-11)
         axes.plot([each["fraction"] for each in path], [each["z"] for each in path], color=ACCENT, marker="o")
         last = path[-1]
         for each in path:
@@ -221,7 +221,7 @@ def harms(safety: Result) -> Figure | None:
             shares = [cell["percent"] for cell in each["cells"]]
             axes.plot([min(shares), max(shares)], [-place, -place], color=LINE, zorder=0)
             for index, share in enumerate(shares):
-                axes.plot(share, -place, linestyle="none", **arm_style(index))
+                axes.plot(share, -place, linestyle="none", clip_on=False, **arm_style(index))
         for index, group in enumerate(groups):
             axes.plot([], [], linestyle="none", label=group["code"], **arm_style(index))
         axes.legend(frameon=False, ncols=len(groups), loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)

@@ -58,7 +58,7 @@ def participant_flow(screening: Result, disposition: Result) -> Figure:
     aside.append(f"Withdrawn {steps['withdrawn']}\nIn the study {steps['ongoing']}\nCompleted {steps['completed']}")
     main.append(f"With the primary endpoint\n{steps['endpoint']}")
     aside.append(f"Due but missing {steps['endpoint_due'] - steps['endpoint']}")
-    with canvas(height=0.95 * len(main)) as (axes, drawing):
+    with canvas(height=0.78 * len(main)) as (axes, drawing):
         _flow_chart(axes, main, aside)
     words = "; ".join(text.replace("\n", " ") for text in main)
     return Figure("Flow of participants", drawing.svg, words + ".")
@@ -92,9 +92,9 @@ def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> 
     axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=QUIET, linewidth=0.8))
 
 
-def missing_patterns(patterns: Result, labels: Sequence[str]) -> Figure | None:
+def missing_patterns(patterns: Result) -> Figure | None:
     """Which timepoints of the primary endpoint are there: one line a pattern, the commonest at the top."""
-    rows = patterns["rows"]
+    rows, labels = patterns["rows"], patterns["labels"]
     if not rows:
         return None
     with canvas(height=0.7 + 0.26 * len(rows)) as (axes, drawing):

@@ -100,9 +100,9 @@ def _quality(quality: Result) -> list[Block]:
     blocks: list[Block] = [_visits(quality["visits"])]
     blocks += [_forms(quality["forms"]), _diary(quality["diary"]), _late_entry(quality["late_entry"])]
     patterns = quality["missing_patterns"]
-    blocks += _present(figures_pooled.missing_patterns(patterns, patterns["timepoints"]))
+    blocks += _present(figures_pooled.missing_patterns(patterns))
     blocks.append(_deviations(quality["deviations"]))
-    blocks.append(why_not(quality["queries"], "Queries"))
+    blocks.append(Paragraph(f"Queries: {quality['queries']['why']}", "note"))
     return blocks
 
 
@@ -141,7 +141,7 @@ def _diary(diary: Result) -> Block:
     if not diary["estimable"]:
         return why_not(diary, "Diary")
     rows = [
-        row(f"Days {each['days'][0]} to {each['days'][1]}", str(each["n"]), count(each, each["n"]))
+        row(f"Days {number(each['days'][0], 0)} to {each['days'][1]}", str(each["n"]), count(each, each["n"]))
         for each in diary["rows"]
     ]
     return table("Diary days", ("Period", "Due", "With an entry"), rows)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.reports.blocks import Block, Cell, Heading, Paragraph, Row, Table, row, table
-from analysis.reports.wording import count, day, mean_sd, moment
+from analysis.reports.wording import count, day, mean_sd, moment, words
 
 Result = Mapping[str, Any]
 
@@ -25,7 +25,7 @@ def disposition_tables(disposition: Result) -> list[Block]:
     groups = disposition["groups"]
     rows = [row(each["label"], *counts(each["cells"], groups)) for each in disposition["rows"]]
     blocks: list[Block] = [table("Participants after randomisation", group_head("", groups), rows)]
-    reasons = [row(each["label"], *counts(each["cells"], groups)) for each in disposition["withdrawal_reasons"]]
+    reasons = [row(words(each["label"]), *counts(each["cells"], groups)) for each in disposition["withdrawal_reasons"]]
     if reasons:
         blocks.append(table("Reasons for leaving the study", group_head("Reason", groups), reasons))
     return blocks

@@ -23,7 +23,9 @@ def number(value: float | None, digits: int = 2) -> str:
 
 
 def interval(found: Mapping[str, Any], digits: int = 2) -> str:
-    """−1.35 to −0.62; an end that runs to infinity is a dash."""
+    """−1.35 to −0.62; an end that runs to infinity is a dash, and so is no interval at all."""
+    if found["lower"] is None and found["upper"] is None:
+        return NONE
     return f"{number(found['lower'], digits)} to {number(found['upper'], digits)}"
 
 
@@ -59,6 +61,11 @@ def median_range(cell: Mapping[str, Any], digits: int = 0) -> Cell:
 
 def n_missing(cell: Mapping[str, Any]) -> str:
     return f"n {cell['n']}, missing {cell['missing']}"
+
+
+def words(code: str) -> str:
+    """Lack of efficacy, from lack_of_efficacy."""
+    return code.replace("_", " ").capitalize()
 
 
 def day(value: str | date | None) -> str:

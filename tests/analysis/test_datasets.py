@@ -65,6 +65,19 @@ def test_a_diary_mean_is_over_days_22_to_28_counted_from_the_infusion(small, tmp
     assert found.loc[person, "WK4"] == np.mean([day for day in chosen if 22 <= day <= 28])
 
 
+def test_a_day_answered_under_two_versions_of_the_diary_counts_once_with_its_later_answer(small, tmp_path):
+    person = int(small.arms.index[0])
+    week = [day for day in days_there(small, person) if 22 <= day <= 28][:4]
+    keep_diary(small, person, dict.fromkeys(week, 5.0))
+    old = next(row for row, day in diary_of(small, person) if day == week[0])
+    small.rows["instrumentversion"].append({"id": 9_000_000, "key": "diary_daily", "version": "2.0", "name": "Diary"})
+    later = {"id": 9_000_001, "instrument_id": 9_000_000, "completed_at": old["completed_at"] + timedelta(hours=1)}
+    small.rows["response"].append({**old, **later})
+    small.rows["responseitem"].append({"id": 9_000_002, "response_id": 9_000_001, "item": "average", "value": 1.0})
+    _, found = values(small, tmp_path)
+    assert found.loc[person, "WK4"] == (1 + 3 * 5) / 4
+
+
 @pytest.mark.parametrize(("entries", "there"), [(3, False), (4, True)])
 def test_a_week_needs_four_entries(small, tmp_path, entries, there):
     person = int(small.arms.index[0])
@@ -158,8 +171,8 @@ def test_sensory_testing_counts_its_z_in_the_test_area(small, tmp_path):
         {"id": 5, "participant_id": person, "visit_id": visit["id"], "tested_at": visit["started_at"]}
     ]
     small.rows["qstvalue"] = [
-        {"id": 1, "session_id": 5, "participant_id": person, "area": "test", "parameter": "qst_composite", "z": -0.75},
-        {"id": 2, "session_id": 5, "participant_id": person, "area": "control", "parameter": "qst_composite", "z": 2.0},
+        {"id": 1, "session_id": 5, "participant_id": person, "area": "test", "parameter": "composite", "z": -0.75},
+        {"id": 2, "session_id": 5, "participant_id": person, "area": "control", "parameter": "composite", "z": 2.0},
     ]
     cut, _ = small.write(tmp_path)
     loaded = load_trial(cut, PLAN)
