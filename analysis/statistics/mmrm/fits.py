@@ -1,6 +1,6 @@
 """The mixed model for repeated measures as users call it: a fit and its tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import log
 from typing import Any, get_args
@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.statistics.columns import require_level
+from analysis.statistics.estimate import Estimate
 from analysis.statistics.mmrm.design import Columns, Design, build
 from analysis.statistics.mmrm.inference import DegreesOfFreedom, Inference, LinearTest
 from analysis.statistics.mmrm.likelihood import Model
@@ -69,6 +70,27 @@ class Fit:
             raise ValueError(f"L has shape {rows.shape}; allowed are finite rows of {terms}, one per coefficient.")
         return self._inference.test(rows @ self._design.transform)
 
+    def combination(self, weights: Mapping[tuple[int, int], float]) -> Estimate:
+        """A weighted sum of differences from the reference, by place of arm (1, ...) and visit (0, ...)."""
+        design = self._design
+        parts = [weight * (design.row(arm, visit) - design.row(0, visit)) for (arm, visit), weight in weights.items()]
+        row = self._inference.table(np.sum(parts, axis=0)[None] @ design.transform).iloc[0]
+        names = ("estimate", "se", "lower", "upper", "df", "t", "p")
+        return Estimate(*(float(row[name]) for name in names))
+
+    def contrast_covariance(self) -> FloatArray:
+        """Covariance of the estimates of `contrasts`, in their order."""
+        design = self._design
+        rows = np.stack(
+            [
+                design.row(arm, visit) - design.row(0, visit)
+                for arm in range(1, len(design.arms))
+                for visit in range(len(design.visits))
+            ]
+        )
+        turned = rows @ design.transform
+        return np.asarray(design.scale**2 * turned @ self._inference.variance @ turned.T)
+
     def _by_arm_and_visit(self, arms: Sequence[int], *, minus_reference: bool) -> pd.DataFrame:
         design = self._design
         places = [(arm, visit) for arm in arms for visit in range(len(design.visits))]
@@ -116,9 +138,14 @@ def fit(
         raise ValueError(f"covariance is {covariance!r}; allowed are {', '.join(STRUCTURES)}.")
     columns = Columns(response, subject, visit, arm, tuple(covariates), tuple(covariates_by_visit))
     design = build(frame, columns, reference, group_by_arm=covariance_by_arm)
-    patterns = summarise(design.subjects)
     groups = len(design.arms) if covariance_by_arm else 1
     covariances = Covariances(covariance, structure(covariance, len(design.visits)), groups)
+    return fit_design(design, covariances, df=df, reml=reml, level=level)
+
+
+def fit_design(design: Design, covariances: Covariances, *, df: DegreesOfFreedom, reml: bool, level: float) -> Fit:
+    """Fit a design that is checked already, with any covariance structure. Raises ConvergenceError."""
+    patterns = summarise(design.subjects)
     solution = maximise(Model(patterns, design.expand, reml), covariances, starting_values(patterns, covariances))
     return _result(design, solution, df, level)
 
