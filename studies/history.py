@@ -79,12 +79,8 @@ def in_words(
 def _reveals(event: AuditEvent, responses: frozenset[int]) -> bool:
     if event.kind in ARM_REVEALING_KINDS:
         return True
-    response = event.record if event.kind in ("response", "responseitem") else None
-    if event.kind == "responseitem" and event.operation != AuditEvent.Operation.INSERT:
-        response = ((event.old or {}) | (event.new or {})).get("response_id")
-        # A changed item does not name its response: hide it if the participant has any revealing one.
-        return bool(responses) if response is None else response in responses
-    return response in responses
+    # An event of answers is one of their response (docs/adr/0003).
+    return event.kind in ("response", "responseitem") and event.record in responses
 
 
 def _change(event: AuditEvent, lines: tuple[Line, ...]) -> Change:

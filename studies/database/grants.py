@@ -49,10 +49,12 @@ CREATE OR REPLACE TRIGGER stamp BEFORE INSERT OR UPDATE ON {table}
     FOR EACH ROW EXECUTE FUNCTION audit.stamp();
 """
 _AUDIT = """
-CREATE OR REPLACE TRIGGER record AFTER {operations} ON {table}
+CREATE OR REPLACE TRIGGER record AFTER INSERT OR UPDATE OR DELETE ON {table}
     FOR EACH ROW EXECUTE FUNCTION audit.record('{kind}');
 """
 _AUDIT_MANY = """
+CREATE OR REPLACE TRIGGER record AFTER UPDATE OR DELETE ON {table}
+    FOR EACH ROW EXECUTE FUNCTION audit.record_answer('{kind}', '{parent}', '{column}', '{name}');
 CREATE OR REPLACE TRIGGER record_many AFTER INSERT ON {table} REFERENCING NEW TABLE AS entered
     FOR EACH STATEMENT EXECUTE FUNCTION audit.record_many('{kind}', '{parent}', '{column}', '{name}');
 """
@@ -89,11 +91,9 @@ def after_migrate(app_config: Any, **_: Any) -> None:
 def _audit_trigger(model: type[Record]) -> str:
     kind, table = model._meta.model_name or "", model._meta.db_table
     if kind not in _MANY:
-        return _AUDIT.format(table=table, kind=kind, operations="INSERT OR UPDATE OR DELETE")
+        return _AUDIT.format(table=table, kind=kind)
     parent, column, name = _MANY[kind]
-    return _AUDIT.format(table=table, kind=kind, operations="UPDATE OR DELETE") + _AUDIT_MANY.format(
-        table=table, kind=kind, parent=parent, column=column, name=name
-    )
+    return _AUDIT_MANY.format(table=table, kind=kind, parent=parent, column=column, name=name)
 
 
 def _last_app() -> AppConfig:

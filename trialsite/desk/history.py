@@ -11,6 +11,8 @@ from studies.models import Participant, record_kinds
 from trialsite.desk.page import find_participant, in_sight, page, shows_refusals, user_of
 
 PER_PAGE = 50
+# Kinds whose answers are rows of their own; the trail tells them under the record they belong to.
+ANSWERS = {"response": "responseitem", "qstsession": "qsttrial"}
 
 
 @shows_refusals
@@ -20,7 +22,7 @@ def history(request: HttpRequest, identifier: str) -> HttpResponse:
     kind, record, field = (request.GET.get(name, "") for name in ("kind", "record", "field"))
     events = trail.of_participant(user, person)
     if kind in record_kinds() and record.isdigit():
-        events = events.filter(kind__in=(kind, f"{kind}item"), record=int(record))
+        events = events.filter(kind__in=(kind, ANSWERS.get(kind, kind)), record=int(record))
     found = Paginator(events.order_by("-id"), PER_PAGE).get_page(request.GET.get("page"))
     rows = list(found)
     changes = trail.in_words(user, person, rows, revealing_responses=_revealing(person), field=field)

@@ -112,7 +112,56 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION audit.record(), audit.record_many() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION audit.record(), audit.record_many() TO owner;
+-- A changed or removed answer: an event of its parent too, under the name of the answer, so that one question
+-- finds entry and changes alike. Value and missing-reason are the answer; other columns are named beside it.
+-- TG_ARGV as above.
+CREATE OR REPLACE FUNCTION audit.record_answer() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stamps constant text[] := ARRAY['entered_at', 'entered_by', 'changed_at', 'changed_by', 'changed_in', 'change_no', 'simulated'];
+    actor text := nullif(current_setting('trialsite.actor', true), '');
+    reason text := nullif(current_setting('trialsite.reason', true), '');
+    answer text;
+    parent bigint;
+    participant bigint;
+    was jsonb := to_jsonb(OLD) - stamps;
+    is_now jsonb := CASE WHEN TG_OP = 'UPDATE' THEN to_jsonb(NEW) - stamps END;
+BEGIN
+    IF actor IS NULL THEN
+        RAISE EXCEPTION 'A write to % names no actor.', TG_TABLE_NAME
+            USING ERRCODE = 'TS001', HINT = 'Write inside acting(user, reason).';
+    END IF;
+    IF reason IS NULL THEN
+        RAISE EXCEPTION 'A saved value of % cannot be changed or removed without a reason.', TG_TABLE_NAME
+            USING ERRCODE = 'TS002', HINT = 'Give the reason for the change.';
+    END IF;
+    IF was = is_now THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('SELECT %s, n.%I FROM (SELECT ($1).*) n', TG_ARGV[3], TG_ARGV[2]) INTO answer, parent USING OLD;
+    EXECUTE format('SELECT participant_id FROM public.%I WHERE id = $1', TG_ARGV[1]) INTO participant USING parent;
+    SELECT jsonb_object_agg(named, old_value), CASE WHEN TG_OP = 'UPDATE' THEN jsonb_object_agg(named, new_value) END
+      INTO was, is_now
+      FROM (SELECT answer AS named,
+                   coalesce(nullif(was -> 'value', 'null'), was -> 'missing_reason') AS old_value,
+                   coalesce(nullif(is_now -> 'value', 'null'), is_now -> 'missing_reason') AS new_value
+            UNION ALL
+            SELECT answer || ' ' || o.key, o.value, is_now -> o.key
+              FROM jsonb_each(was - ARRAY['id', 'value', 'missing_reason']) o) changed
+     WHERE TG_OP = 'DELETE' AND named = answer OR old_value IS DISTINCT FROM new_value AND TG_OP = 'UPDATE';
+    INSERT INTO audit.event (simulated_at, actor, reason, operation, kind, record, participant_id, old, new)
+    VALUES (
+        (SELECT nullif(current_setting('trialsite.entered_at', true), '')::timestamptz
+          WHERE EXISTS (SELECT FROM public.studies_installation WHERE demonstration)),
+        actor, reason, lower(TG_OP), TG_ARGV[0], parent, participant, was, is_now
+    );
+    RETURN NULL;
+END
+$$;
+
+REVOKE ALL ON FUNCTION audit.record(), audit.record_many(), audit.record_answer() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION audit.record(), audit.record_many(), audit.record_answer() TO owner;
 GRANT SELECT ON audit.event, audit.arm_read TO app, unblinded, auditor;
 GRANT INSERT ON audit.arm_read TO concealer;
