@@ -27,8 +27,9 @@ def time_in_response(frame: pd.DataFrame, *, threshold: float = 0.5, end_day: fl
     """Days in response: the sum over visits in response of the days until the next visit, the last until end_day.
 
     frame: subject, arm, dimension, day, improvement; the grid is all days of the frame up to end_day, in whatever
-    dimension, so leave out days at which not all dimensions are measured. In response: improvement >= threshold, within 1e-9; a missing visit is none. Returns subject, arm, dimension, days, a row for
-    every subject and dimension. Raises ValueError naming what is wrong.
+    dimension, so leave out days at which not all dimensions are measured. In response: improvement >= threshold,
+    within 1e-9; a missing visit is none. Returns subject, arm, dimension, days, a row for every subject and
+    dimension. Raises ValueError naming what is wrong.
     """
     require_columns(frame, ["subject", "arm", "dimension", "day", "improvement"])
     keys = frame[["subject", "arm", "dimension", "day"]]
