@@ -1,0 +1,87 @@
+"""A published trial from its file to a look: imported as `app`, its arms as `unblinded`, cut, and its plan run.
+
+Nothing here knows a result: every figure comes from the rows of the file, through the database and the cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pandas as pd
+import pytest
+from django.test import override_settings
+
+from analysis import cuts, plans
+from analysis.datasets import Cut, open_cut
+from analysis.interim import closed_result, open_result
+from outcomes.imports import Source, import_trial
+from studies.models import ProtocolVersion, Study
+from tests.conftest import _flush_as_owner, django_as
+from tests.outcomes.imports.trial_files import IMPORTER, ClosedSideHere, protocol_file
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """A look at an imported trial: the cut's rows, the arms by participant key, and both results."""
+
+    cut: Cut
+    arms: pd.Series[Any]
+    open: dict[str, Any]
+    closed: dict[str, Any]
+
+    def model(self, key: str) -> dict[str, Any]:
+        """The model of this id in the closed result."""
+        found: dict[str, Any] = next(model for model in self.closed["models"] if model["id"] == key)
+        return found
+
+    def cell(self, endpoint: str, arm: str, timepoint: str) -> dict[str, Any]:
+        """What describes an endpoint in an arm at a time."""
+        cells = next(each["cells"] for each in self.closed["descriptives"] if each["endpoint"] == endpoint)
+        found: dict[str, Any] = next(c for c in cells if (c["arm"], c["timepoint"]) == (arm, timepoint))
+        return found
+
+
+@contextmanager
+def analysed(source: Source, protocol: str, folder: Path, database: Any) -> Iterator[Analysed]:
+    """Import, cut, and run the frozen plan; the database is emptied before the figures are looked at.
+
+    database: pytest-django's blocker, which lets a fixture of a whole module reach the database.
+    """
+    with database.unblock(), pytest.MonkeyPatch.context() as patch:
+        # Jobs are put on no queue: the cut is taken here and now.
+        patch.setattr("analysis.job_queue.current_app.send_task", lambda *_, **__: None)
+        with override_settings(CUTS_DIR=folder / "cuts", CLOSED_DIR=folder / "closed"):
+            try:
+                found = _look(source, protocol)
+            finally:
+                _flush_as_owner(None)  # type: ignore[arg-type]
+    yield found
+
+
+def _look(source: Source, protocol: str) -> Analysed:
+    file = protocol_file(protocol)
+    study = import_trial(IMPORTER, source=source, protocol_file=file, closed_side=ClosedSideHere()).study
+    plan = plans.freeze_plan(IMPORTER, protocol_version=ProtocolVersion.objects.get(study=study))
+    cut, arms = _cuts(study)
+    content = orjson.loads(plan.source)
+    blinded, restricted = cuts.blinded_folder(cut), cuts.restricted_folder(cut)
+    return Analysed(
+        cut=open_cut(blinded),
+        arms=arms,
+        open=open_result(blinded, content),
+        closed=closed_result(blinded, restricted, arms, content, []),
+    )
+
+
+def _cuts(study: Study) -> tuple[str, pd.Series[Any]]:
+    """The blinded cut as `app`; the arms from the unblinded one, as `unblinded`."""
+    cut = cuts.take(cuts.order_cut(IMPORTER, study=study), progress=lambda done, of: None)
+    with django_as("unblinded"):
+        cuts.take_unblinded(IMPORTER, cut=cut)
+        arms = cuts.arms_of(cut)
+    return cut.name, arms
