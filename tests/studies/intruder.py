@@ -120,6 +120,25 @@ def _chance_of(right: int, tries: int) -> float:
     return sum(comb(tries, k) for k in range(right, tries + 1)) / 2**tries
 
 
+def part_that_tells(observed: Sequence[Hashable], arms: Sequence[str]) -> str | None:
+    """Which part of what was observed tells: the whole, or any one number or word of it, exact or as high or low."""
+    if tells(observed, arms):
+        return "the whole"
+    flat = [_flat(each) for each in observed]
+    for place in range(min(map(len, flat))):
+        column = [each[place] for each in flat]
+        numbers = [value for value in column if isinstance(value, int | float)]
+        if tells(column, arms) or (len(numbers) == len(column) and tells(halves(numbers), arms)):
+            return f"part {place}, for example {column[0]}"
+    return None
+
+
+def _flat(seen: Hashable) -> list[Hashable]:
+    if not isinstance(seen, tuple):
+        return [seen]
+    return [part for each in seen for part in _flat(each)]
+
+
 def halves(values: Sequence[float]) -> list[bool]:
     """Which of the values lie in the upper half: what is left of a time or a size to guess from."""
     middle = sorted(values)[len(values) // 2]
