@@ -170,8 +170,9 @@ def a_correction_needs_a_reason(journey: Journey) -> None:
     expect(coordinator.send(path, {"items": {"9a": 4}, "reason": REASON}), 200, "a correction")
     query = {"kind": "response", "record": journey.response}
     page = expect(coordinator.get(journey.page + "history/", **query), 200, "the history").text
-    change = next((row for row in page.split("<tr>") if REASON in row and "arrow" in row), "")
-    require("5.0" in change and "4.0" in change, f"the history does not tell the correction: {change}")
+    change = next((row for row in page.split("<tr>") if REASON in row and "9a" in row), "")
+    told = re.sub(r"<[^>]+>", "", change)
+    require(re.search(r"9a: 5 → 4\b", told) is not None, f"the history does not tell the correction: {told}")
     require("coordinator" in change, "the history does not say who")
     require("form entered" in page, "the history does not tell the entry")
 
