@@ -16,6 +16,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from trialsite.services import layout as layout_module
+from trialsite.services import servers as servers_module
 from trialsite.services.connection import broker_url, database_url, redis_url
 from trialsite.services.credentials import BROKER_ROLES, DATABASE_ROLES, passwords
 from trialsite.services.layout import LONGEST_SOCKET_FOLDER, Layout, UnsafeFolderError
@@ -260,3 +261,32 @@ def test_a_folder_for_sockets_that_others_may_enter_is_refused(tmp_path: Path) -
         assert stat.S_IMODE(layout.sockets.stat().st_mode) == 0o755, "nobody's folders are changed"
     finally:
         shutil.rmtree(layout.server_home, ignore_errors=True)
+
+
+def test_a_shared_home_that_somebody_else_made_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As root the homes lie below one folder; whoever owned it could exchange what is in it."""
+    if not layout_module.runs_as_root():
+        pytest.skip("only root keeps servers apart from var/")
+    home = tmp_path / "home"
+    home.mkdir(mode=0o777)
+    home.chmod(0o777)
+    monkeypatch.setattr(layout_module, "ROOT_HOME", home)
+    with pytest.raises(UnsafeFolderError, match="0755"), embedded_servers(tmp_path / "var"):
+        pytest.fail("servers started below a folder that others may write")
+    assert list(home.iterdir()) == []
+
+
+def test_data_of_a_temporary_place_that_is_gone_are_swept_and_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setattr(servers_module, "ROOT_HOME", home)
+    monkeypatch.setattr(servers_module, "MEMORY_HOME", tmp_path / "nothing")
+    living = tmp_path / "living"
+    living.mkdir()
+    unmounted = Path("/mnt/checkout-on-a-disk-that-is-away/var")
+    for name, var in (("gone", tmp_path / "gone"), ("living", living), ("unmounted", unmounted)):
+        (home / name).mkdir(parents=True)
+        (home / name / "belongs-to").write_text(str(var))
+    servers_module._sweep_homes()
+    assert sorted(path.name for path in home.iterdir()) == ["living", "unmounted"]

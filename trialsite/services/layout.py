@@ -19,6 +19,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 ROOT_HOME = Path("/var/lib/trialsite")
 # Where it is there (Linux), throw-away servers live in memory: the suite then waits for no disk.
 MEMORY = Path("/dev/shm")  # noqa: S108 - the folders made in it are ours alone
+MEMORY_HOME = MEMORY / "trialsite"
 SERVER_USER = "nobody"
 # The kernel's sockaddr_un holds 108 bytes (104 on macOS) with the closing zero; ".s.PGSQL.5432.lock" is the
 # longest name put into the folder.
@@ -60,7 +61,7 @@ class Layout:
         """Where the servers' data lives: var/ itself, or as root a directory of its own."""
         if not runs_as_root():
             return self.var
-        home = MEMORY / "trialsite" if self.var.is_relative_to(MEMORY) else ROOT_HOME
+        home = MEMORY_HOME if self.var.is_relative_to(MEMORY) else ROOT_HOME
         return home / self.mark
 
     @property

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from trialsite.services.binaries import programs
 from trialsite.services.identity import give_to_servers, server_identity
-from trialsite.services.layout import MEMORY, Layout, UnsafeFolderError, runs_as_root
+from trialsite.services.layout import MEMORY, MEMORY_HOME, ROOT_HOME, Layout, UnsafeFolderError, runs_as_root
 from trialsite.services.postgres import SERVER_ENVIRONMENT, Postgres
 from trialsite.services.processes import ProcessDiedError, Supervisor, has_ended
 from trialsite.services.valkey import Valkey
@@ -24,6 +24,8 @@ from trialsite.services.waiting import wait_until
 LONGEST_START = 600.0
 THROW_AWAY = "trialsite-throw-away-"
 ROOM_NEEDED = 4 * 2**30
+# In a servers' home apart from its var/: which var/ that is.
+BELONGS_TO = "belongs-to"
 
 
 def start_servers(supervisor: Supervisor) -> None:
@@ -59,21 +61,28 @@ def _start(supervisor: Supervisor, server: Postgres | Valkey) -> None:
 
 def _prepare_folders(layout: Layout) -> None:
     """Make the folders of the servers, entered by their user only; refuse one that is somebody else's."""
+    owner = server_identity().get("user", os.geteuid())
     if runs_as_root():
         layout.server_home.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    owner = server_identity().get("user", os.geteuid())
+        _refuse_foreign(layout.server_home.parent, owner=0, closed_to=0o022)
     for folder in dict.fromkeys([layout.server_home, layout.sockets]):
         with contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
             give_to_servers(folder)
-        found = folder.lstat()
-        if folder == layout.var:
-            continue
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
-            raise UnsafeFolderError(
-                f"{folder} must be a folder of user {owner} that nobody else may enter (0700); it is not. "
-                "Remove it, or set TRIALSITE_VAR to another place."
-            )
+        if folder != layout.var:
+            _refuse_foreign(folder, owner=owner, closed_to=0o077)
+    if layout.server_home != layout.var:
+        (layout.server_home / BELONGS_TO).write_text(str(layout.var))
+
+
+def _refuse_foreign(folder: Path, *, owner: int, closed_to: int) -> None:
+    """Raise UnsafeFolderError for what is no folder of `owner`, or grants others one of the bits `closed_to`."""
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & closed_to:
+        raise UnsafeFolderError(
+            f"{folder} must be a folder of user {owner} with mode {0o777 & ~closed_to:04o} or less; it is not. "
+            "Remove it, or set TRIALSITE_VAR to another place."
+        )
 
 
 @contextlib.contextmanager
@@ -131,3 +140,13 @@ def _sweep_throw_aways() -> None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if time.time() - lock.stat().st_mtime > 60:
                 remove_site(Layout(var))
+    if runs_as_root():
+        _sweep_homes()
+
+
+def _sweep_homes() -> None:
+    """As root: remove the servers' data of temporary folders that are gone. Other places may be unmounted."""
+    for mark in (path for home in (ROOT_HOME, MEMORY_HOME) for path in home.glob(f"*/{BELONGS_TO}")):
+        var = Path(mark.read_text())
+        if any(var.is_relative_to(place) for place in (tempfile.gettempdir(), MEMORY)) and not var.exists():
+            shutil.rmtree(mark.parent, ignore_errors=True)
