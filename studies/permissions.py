@@ -59,6 +59,11 @@ def visible_studies(user: Someone) -> QuerySet[Study]:
     return Study.objects.filter(pk__in={m.study_id for m in _memberships(user) if m.role in READERS})
 
 
+def administered_studies(user: Someone) -> QuerySet[Study]:
+    """The studies whose people a person manages; seeing their data is another matter."""
+    return Study.objects.filter(pk__in={m.study_id for m in _memberships(user) if m.role == Role.ADMINISTRATOR})
+
+
 def visible_sites(user: Someone) -> QuerySet[Site]:
     return Site.objects.filter(_scope(user, site="pk", study="study"))
 

@@ -17,6 +17,7 @@ from trialsite.desk import (
     infusion,
     participant,
     participants,
+    people,
     qst_form,
     reports,
     response_form,
@@ -55,6 +56,7 @@ PAGES: list[tuple[str, View, str]] = [
     *data.urls,
     *reports.urls,
     *study.urls,
+    *people.urls,
 ]
 
 

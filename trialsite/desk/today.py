@@ -13,6 +13,7 @@ from django.utils import timezone
 from outcomes.due import Form, State, forms_of
 from studies.models import Allocation, Participant, SafetyAlert, Study, Visit
 from studies.permissions import (
+    administered_studies,
     may_acknowledge_alert,
     may_enrol,
     of_visible_participants,
@@ -53,6 +54,7 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
         alert_count=alerts.count(),
         may_acknowledge=any(may_acknowledge_alert(user, site) for site in visible_sites(user)),
         may_enrol=any(may_enrol(user, site) for site in visible_sites(user)),
+        may_administer=administered_studies(user).exists(),
         recruitment=[_recruitment(study) for study in conducted],
     )
 

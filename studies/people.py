@@ -1,0 +1,52 @@
+"""People and their roles: who may work where. For the system administrator."""
+
+from __future__ import annotations
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from studies.acting import verb
+from studies.errors import AlreadyDone, InvalidEntry
+from studies.models import Membership, Role, Site, Study, User
+from studies.permissions import may_administer, require
+
+
+@verb(because="account made")
+def make_account(user: User, *, study: Study, username: str, name: str, password: str) -> User:
+    """Make an account of the open door, without any role yet. Raises NotAllowed, InvalidEntry, AlreadyDone."""
+    require(may_administer(user, study), "make accounts")
+    if User.objects.filter(username__iexact=username).exists():
+        raise AlreadyDone(f"There is an account {username} already; user names are never used again.")
+    try:
+        validate_password(password)
+    except ValidationError as error:
+        raise InvalidEntry(" ".join(error.messages), field="password") from error
+    first, _, last = name.strip().partition(" ")
+    return User.objects.create_user(username, password=password, first_name=first, last_name=last, is_staff=True)
+
+
+@verb(because="role given")
+def give_role(user: User, *, person: User, study: Study, site: Site | None, role: str) -> Membership:
+    """Give a person a role at one site, or (site None) at all of them. Raises NotAllowed, InvalidEntry, AlreadyDone."""
+    require(may_administer(user, study), "give roles")
+    if role not in Role.values:
+        raise InvalidEntry(f"There is no role {role}.", field="role")
+    if site is not None and site.study_id != study.pk:
+        raise InvalidEntry(f"{site} does not belong to {study}.", field="site")
+    if Membership.objects.filter(user=person, study=study, site=site, role=role, ended_at__isnull=True).exists():
+        raise AlreadyDone(f"{person.username} holds this role there already.")
+    return Membership.objects.create(user=person, study=study, site=site, role=role)
+
+
+@verb(because="role ended")
+def end_role(user: User, *, membership: Membership, reason: str) -> Membership:
+    """End a role. What the person did stays, under their name. Raises NotAllowed, InvalidEntry, AlreadyDone."""
+    require(may_administer(user, membership.study), "end roles")
+    if not reason.strip():
+        raise InvalidEntry("Say why the role ends.", field="reason")
+    if membership.ended_at:
+        raise AlreadyDone("This role has ended already.")
+    membership.ended_at = timezone.now()
+    membership.save(update_fields=["ended_at"])
+    return membership
