@@ -11,8 +11,9 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
+from outcomes.arm_revealing import visible_alerts
 from studies.errors import InvalidEntries, NotAllowed, TrialError
-from studies.models import Participant, SafetyAlert, User
+from studies.models import Participant, User
 from studies.permissions import may_see_identity, visible_participants
 
 ROOMS = (
@@ -51,13 +52,20 @@ def in_sight(request: HttpRequest, participant: Participant) -> dict[str, Any]:
     """What the bar of a participant shows."""
     return {
         "participant": participant,
-        "open_alerts": SafetyAlert.objects.filter(participant=participant, acknowledged_at__isnull=True).count(),
+        "open_alerts": visible_alerts(user_of(request))
+        .filter(participant=participant, acknowledged_at__isnull=True)
+        .count(),
         "may_see_identity": may_see_identity(user_of(request), participant.site),
     }
 
 
 def refusals(error: TrialError) -> dict[str, str]:
-    """A refusal as messages by field; what belongs to no field is under the empty name."""
+    """A refusal as messages by field; what belongs to no field is under the empty name.
+
+    Raises the refusal again where the person may not do this at all: that is no matter of what was typed.
+    """
+    if isinstance(error, NotAllowed):
+        raise error
     problems = error.problems if isinstance(error, InvalidEntries) else [error]
     return {problem.field or "": problem.message for problem in problems}
 
