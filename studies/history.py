@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.utils.dateparse import parse_datetime
 
 from studies.models import AuditEvent, Participant, User, record_kinds
@@ -16,6 +16,8 @@ from studies.permissions import may_read_audit, may_see_arm_revealing, require
 
 # Kinds whose values would tell the arm to those who rate or analyse efficacy.
 ARM_REVEALING_KINDS = frozenset({"reading", "safetyevent"})
+# That there is one at all would tell it.
+UNTOLD_KINDS = frozenset({"safetyevent", "safetyalert"})
 HIDDEN = "kept at the infusion unit"
 
 
@@ -66,21 +68,32 @@ def in_words(
     revealing_responses: keys of responses to arm-revealing instruments, whose values are hidden from those who
     may not see them. field: only changes of this field (or item).
     """
+    events = list(events)
     sees_all = may_see_arm_revealing(user, participant.site)
-    names = _Names()
+    revealing = frozenset() if sees_all else _revealing(participant, revealing_responses)
+    names = _Names(events)
     changes = []
     for event in events:
-        lines = tuple(_lines(event, names, hidden=not sees_all and _reveals(event, revealing_responses), field=field))
+        hidden = not sees_all and (event.kind in ARM_REVEALING_KINDS or (event.kind, event.record) in revealing)
+        told = not (hidden and event.kind in UNTOLD_KINDS)
+        lines = tuple(_lines(event, names, hidden=hidden, field=field)) if told else ()
         if lines:
             changes.append(_change(event, lines))
     return changes
 
 
-def _reveals(event: AuditEvent, responses: frozenset[int]) -> bool:
-    if event.kind in ARM_REVEALING_KINDS:
-        return True
-    # An event of answers is one of their response (docs/adr/0003).
-    return event.kind in ("response", "responseitem") and event.record in responses
+def _revealing(participant: Participant, responses: frozenset[int]) -> frozenset[tuple[str, int]]:
+    """The (kind, record) of everything that came from arm-revealing responses or from the bedside."""
+    raised = Q(source_kind="response", source_record__in=responses)
+    findings = participant.findings.filter(raised | Q(source_kind="infusion")).values_list("pk", flat=True)
+    alerts = participant.safety_alerts.filter(raised).values_list("pk", flat=True)
+    found: dict[str, Iterable[int]] = {
+        "response": responses,
+        "responseitem": responses,
+        "finding": findings,
+        "safetyalert": alerts,
+    }
+    return frozenset((kind, key) for kind, keys in found.items() for key in keys)
 
 
 def _change(event: AuditEvent, lines: tuple[Line, ...]) -> Change:
@@ -122,10 +135,13 @@ def field_label(kind: str, name: str) -> str:
 
 
 class _Names:
-    """Stored values as people read them; a row that is named many times is read once."""
+    """Stored values as people read them; all rows that the events name are read at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, events: Iterable[AuditEvent]) -> None:
         self._rows: dict[tuple[type[Model], Any], str] = {}
+        for model, keys in _named(events).items():
+            rows = model._default_manager.filter(pk__in=keys)
+            self._rows |= {(model, row.pk): str(row) for row in rows}
 
     def text(self, kind: str, name: str, value: Any) -> str:
         """The label of a choice, yes or no, the name of a row, a date and time in UTC."""
@@ -146,10 +162,19 @@ class _Names:
         return f"{moment:%d %b %Y %H:%M} UTC" if moment else str(value)
 
     def _row(self, model: type[Model], key: Any) -> str:
-        if (model, key) not in self._rows:
-            row = model._default_manager.filter(pk=key).first()
-            self._rows[model, key] = str(row) if row else f"no longer there ({key})"
-        return self._rows[model, key]
+        return self._rows.get((model, key), f"no longer there ({key})")
+
+
+def _named(events: Iterable[AuditEvent]) -> dict[type[Model], set[Any]]:
+    """The rows that events name by their keys, by model: read together, not one by one."""
+    named: dict[type[Model], set[Any]] = {}
+    for event in events:
+        for values in (event.old or {}, event.new or {}):
+            for name, key in values.items():
+                found = _field(event.kind, name)
+                if found is not None and found.related_model is not None and key is not None:
+                    named.setdefault(found.related_model, set()).add(key)
+    return named
 
 
 def _field(kind: str, name: str) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 
-from outcomes.models import Response
+from outcomes.arm_revealing import revealing_responses
 from studies import history as trail
-from studies.models import Participant, record_kinds
+from studies.models import record_kinds
 from trialsite.desk.page import find_participant, in_sight, page, shows_refusals, user_of
 
 PER_PAGE = 50
@@ -25,7 +25,7 @@ def history(request: HttpRequest, identifier: str) -> HttpResponse:
         events = events.filter(kind__in=(kind, ANSWERS.get(kind, kind)), record=int(record))
     found = Paginator(events.order_by("-id"), PER_PAGE).get_page(request.GET.get("page"))
     rows = list(found)
-    changes = trail.in_words(user, person, rows, revealing_responses=_revealing(person), field=field)
+    changes = trail.in_words(user, person, rows, revealing_responses=revealing_responses(person), field=field)
     return page(
         request,
         "history.html",
@@ -38,9 +38,3 @@ def history(request: HttpRequest, identifier: str) -> HttpResponse:
         record=record,
         field=field,
     )
-
-
-def _revealing(person: Participant) -> frozenset[int]:
-    """The participant's responses to instruments that tell the arm."""
-    rows = Response.objects.filter(participant=person, instrument__arm_revealing=True)
-    return frozenset(rows.values_list("pk", flat=True))

@@ -10,9 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
+from outcomes.arm_revealing import visible_alerts
 from studies import adverse_events, alerts
 from studies.errors import TrialError
-from studies.models import AdverseEvent, SafetyAlert
+from studies.models import AdverseEvent
 from studies.permissions import (
     may_acknowledge_alert,
     may_report_adverse_event,
@@ -29,11 +30,11 @@ PER_PAGE = 50
 @shows_refusals
 def safety(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    visible = of_visible_participants(user)
-    events = AdverseEvent.objects.filter(visible).select_related("participant__site").order_by("-serious", "-id")
+    visible = AdverseEvent.objects.filter(of_visible_participants(user))
+    events = visible.select_related("participant__site").order_by("-serious", "-id")
     if request.GET.get("serious"):
         events = events.filter(serious=True)
-    open_alerts = SafetyAlert.objects.filter(visible, acknowledged_at__isnull=True).select_related("participant__site")
+    open_alerts = visible_alerts(user).filter(acknowledged_at__isnull=True).select_related("participant__site")
     return page(
         request,
         "safety.html",
@@ -117,7 +118,7 @@ class AcknowledgeForm(forms.Form):
 
 @shows_refusals
 def alert(request: HttpRequest, pk: int) -> HttpResponse:
-    rows = SafetyAlert.objects.filter(of_visible_participants(user_of(request))).select_related("participant__site")
+    rows = visible_alerts(user_of(request)).select_related("participant__site")
     found = get_object_or_404(rows, pk=pk)
     person = find_participant(request, found.participant.identifier)
     form = AcknowledgeForm(request.POST or None)

@@ -10,13 +10,13 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from outcomes.arm_revealing import visible_alerts
 from outcomes.due import Form, State, forms_of
 from studies.models import Allocation, Participant, SafetyAlert, Study, Visit
 from studies.permissions import (
     administered_studies,
     may_acknowledge_alert,
     may_enrol,
-    of_visible_participants,
     visible_participants,
     visible_sites,
     visible_studies,
@@ -33,7 +33,7 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
     now = timezone.now()
     rows = _due_visits(request)
     conducted = visible_studies(user).filter(origin=Study.Origin.CONDUCTED)
-    alerts = SafetyAlert.objects.filter(of_visible_participants(user), acknowledged_at__isnull=True)
+    alerts = visible_alerts(user).filter(acknowledged_at__isnull=True)
     return page(
         request,
         "today.html",
