@@ -16,23 +16,25 @@ import pandas as pd
 import pytest
 from django.test import override_settings
 
-from analysis import cuts, plans
+from analysis import closed_store, cuts, plans
 from analysis.datasets import Cut, open_cut
-from analysis.interim import closed_result, open_result
+from analysis.look_results import make_closed_report, make_open_report
+from analysis.looks import order_look
 from outcomes.imports import Source, import_trial
-from studies.models import ProtocolVersion, Study
+from studies.models import ProtocolVersion
 from tests.conftest import _flush_as_owner, django_as
 from tests.outcomes.imports.trial_files import IMPORTER, ClosedSideHere, protocol_file
 
 
 @dataclass(frozen=True)
 class Analysed:
-    """A look at an imported trial: the cut's rows, the arms by participant key, and both results."""
+    """A look at an imported trial: its cut, the arms by participant key, both results as they are kept, their pages."""
 
     cut: Cut
     arms: pd.Series[Any]
     open: dict[str, Any]
     closed: dict[str, Any]
+    pages: dict[str, str]
 
     def model(self, key: str) -> dict[str, Any]:
         """The model of this id in the closed result."""
@@ -64,24 +66,29 @@ def analysed(source: Source, protocol: str, folder: Path, database: Any) -> Iter
 
 
 def _look(source: Source, protocol: str) -> Analysed:
+    """Everything a look goes through, but for the queues between its steps."""
     file = protocol_file(protocol)
     study = import_trial(IMPORTER, source=source, protocol_file=file, closed_side=ClosedSideHere()).study
     plan = plans.freeze_plan(IMPORTER, protocol_version=ProtocolVersion.objects.get(study=study))
-    cut, arms = _cuts(study)
-    content = orjson.loads(plan.source)
-    blinded, restricted = cuts.blinded_folder(cut), cuts.restricted_folder(cut)
+    look = order_look(IMPORTER, study=study, number=1)
+    cut = cuts.take(look.cut, progress=_unwatched)
+    look.refresh_from_db()
+    report = make_open_report(look, progress=_unwatched)
+    with django_as("unblinded"):
+        closed_store.register_plan(IMPORTER, plan=plan)
+        cuts.take_unblinded(IMPORTER, cut=cut)
+        make_closed_report(look, progress=_unwatched)
+        sealed = closed_store.sealed_result(look.pk)
+        arms = cuts.arms_of(cut)
+    assert sealed is not None
     return Analysed(
-        cut=open_cut(blinded),
+        cut=open_cut(cuts.blinded_folder(cut.name)),
         arms=arms,
-        open=open_result(blinded, content),
-        closed=closed_result(blinded, restricted, arms, content, []),
+        open=orjson.loads(bytes(report.result)),
+        closed=sealed.values,
+        pages={"open": bytes(report.html).decode(), "closed": sealed.html.decode()},
     )
 
 
-def _cuts(study: Study) -> tuple[str, pd.Series[Any]]:
-    """The blinded cut as `app`; the arms from the unblinded one, as `unblinded`."""
-    cut = cuts.take(cuts.order_cut(IMPORTER, study=study), progress=lambda done, of: None)
-    with django_as("unblinded"):
-        cuts.take_unblinded(IMPORTER, cut=cut)
-        arms = cuts.arms_of(cut)
-    return cut.name, arms
+def _unwatched(done: int, of: int) -> None:
+    """A progress that nobody looks at."""
