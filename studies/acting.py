@@ -1,7 +1,7 @@
 """Who acts, why, and (in demonstrations only) when: what the audit triggers write beside every change.
 
-`acting` is entered once per request, command or task, and by every verb; the database reads the three
-transaction-local settings `trialsite.actor`, `trialsite.reason` and `trialsite.entered_at`.
+`acting` is entered once per request, command or task, and by every verb. Our database backend tells the database,
+in three transaction-local settings, before the next statement of an open transaction (trialsite/postgresql).
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 
-from django.db import connection, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import transaction
 from django.utils import timezone
 
 P = ParamSpec("P")
@@ -41,29 +40,25 @@ class Acting:
 _acting: ContextVar[Acting] = ContextVar("acting", default=Acting())  # noqa: B039 - frozen
 
 
+def current() -> Acting:
+    return _acting.get()
+
+
 def moment() -> datetime:
     """Now; or, while a simulation is entered, the moment that it gives."""
     return current().entered_at or timezone.now()
 
 
-_SET = (
+TELL = (
     "SELECT set_config('trialsite.actor', %s, true), set_config('trialsite.reason', %s, true),"
     " set_config('trialsite.entered_at', %s, true)"
 )
 
 
-def current() -> Acting:
-    return _acting.get()
-
-
-def apply_to(database: BaseDatabaseWrapper) -> None:
-    """Tell the open transaction of this connection who acts. One round trip."""
+def told() -> list[str]:
+    """What the database is told of the current actor: the values of TELL."""
     now = current()
-    if not now.username:
-        return
-    entered_at = now.entered_at.isoformat() if now.entered_at else ""
-    with database.cursor() as cursor:
-        cursor.execute(_SET, [now.username, now.reason, entered_at])
+    return [now.username, now.reason, now.entered_at.isoformat() if now.entered_at else ""]
 
 
 @contextmanager
@@ -73,16 +68,11 @@ def acting(user: Actor, reason: str = "", *, entered_at: datetime | None = None)
     entered_at: the time of entry a simulation gives; the database honours it only in a demonstration.
     """
     before = _acting.get()
-    now = Acting(user.get_username(), reason or before.reason, entered_at or before.entered_at)
-    token = _acting.set(now)
+    token = _acting.set(Acting(user.get_username(), reason or before.reason, entered_at or before.entered_at))
     try:
-        if connection.in_atomic_block and now != before:
-            apply_to(connection)
         yield
     finally:
         _acting.reset(token)
-        if connection.in_atomic_block and not connection.needs_rollback and now != before:
-            _restore()
 
 
 @contextmanager
@@ -96,15 +86,6 @@ def nobody() -> Iterator[None]:
         yield
     finally:
         _acting.reset(token)
-
-
-def _restore() -> None:
-    now = current()
-    if now.username:
-        apply_to(connection)
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(_SET, ["", "", ""])
 
 
 def verb(because: str) -> Callable[[Callable[Concatenate[A, P], R]], Callable[Concatenate[A, P], R]]:
