@@ -28,19 +28,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         self._told = None
-        super()._commit()  # type: ignore[misc] - the stubs leave it out
+        super()._commit()  # type: ignore[misc]
 
     def _rollback(self) -> None:
         self._told = None
-        super()._rollback()  # type: ignore[misc] - the stubs leave it out
+        super()._rollback()  # type: ignore[misc]
 
     def _savepoint_rollback(self, sid: str) -> None:
-        super()._savepoint_rollback(sid)  # type: ignore[misc] - the stubs leave it out
+        super()._savepoint_rollback(sid)  # type: ignore[misc]
         # What was set inside the savepoint is gone with it.
         self._told = None
 
     def _cursor(self, name: str | None = None) -> Any:
-        cursor = super()._cursor(name)  # type: ignore[misc] - the stubs leave it out
+        cursor = super()._cursor(name)  # type: ignore[misc]
         if self.in_atomic_block and not self.needs_rollback:
             self._tell()
         return cursor
