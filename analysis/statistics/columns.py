@@ -112,6 +112,8 @@ def complete_rows(frame: pd.DataFrame, response: str, keys: Sequence[str], covar
     named = [*keys, response, *covariates]
     if len(set(named)) < len(named):
         raise ValueError(f"A column is named twice among {named}; each may have one part in the model.")
+    if "intercept" in named:
+        raise ValueError("A column is named 'intercept', as the model's first term is; rename the column.")
     require_columns(frame, named)
     for key in keys:
         if frame[key].isna().any():

@@ -195,6 +195,7 @@ SMALL = pd.DataFrame(
         ({}, {"covariates": ["word"]}, "one level only"),
         ({}, {"covariates": ["gone"]}, "no column"),
         ({}, {"covariates": ["y"]}, "named twice"),
+        ({"intercept": 1.0}, {"covariates": ["intercept"]}, "rename the column"),
         ({}, {"robust": "HC9"}, "HC0, HC2, HC3"),
         ({}, {"means_over": "all"}, "rows_given, rows_fitted"),
         ({}, {"level": 95}, "level is 95"),

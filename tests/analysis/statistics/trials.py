@@ -42,7 +42,8 @@ def ashar() -> pd.DataFrame:
 def ashar_wide() -> pd.DataFrame:
     """One row a patient: every outcome at baseline and post."""
     table = ashar().pivot(index=["id", "arm"], columns="visit", values=ASHAR_OUTCOMES)
-    table.columns = [f"{name}_{'base' if visit == 'baseline' else 'post'}" for name, visit in table.columns]
+    outcomes, visits = (table.columns.get_level_values(level) for level in (0, 1))
+    table.columns = [f"{name}_{visit.removesuffix('line')}" for name, visit in zip(outcomes, visits, strict=True)]
     return table.reset_index()
 
 
