@@ -226,12 +226,13 @@ def _tell(user: User, entries: Sequence[ResponseEntry], rows: Sequence[Mapping[s
         findings.note(new_findings)
     if new_alerts:
         alerts.raise_alerts(new_alerts, at=moment())
-    _look_at_the_rules(user, entries)
+    on_the_clock = {finding.participant_id for finding in new_findings if finding.minute is not None}
+    if on_the_clock:
+        _look_at_the_rules(user, on_the_clock)
 
 
-def _look_at_the_rules(user: User, entries: Sequence[ResponseEntry]) -> None:
+def _look_at_the_rules(user: User, on_the_clock: set[int]) -> None:
     """A side-effect score of the infusion day may fire a safety rule."""
-    on_the_clock = {entry.participant.pk for entry in entries if entry.minute is not None}
     for infusion in Infusion.objects.filter(participant__in=on_the_clock).select_related(
         "participant__site", "participant__protocol_version", "visit"
     ):

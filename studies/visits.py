@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from django.db import connection
+
 from studies.acting import verb
 from studies.consents import require_collection
 from studies.errors import AlreadyDone, InvalidEntry
@@ -37,7 +39,18 @@ def set_windows(participant: Participant, *, day0: date, infusion_end: datetime 
         window = definition.window(visit.code, day0, infusion_end, zone)
         visit.opens_at, visit.closes_at, visit.target_on = window.opens, window.closes, window.target
         visit.out_of_window = bool(visit.started_at and not window.contains(visit.started_at))
-    Visit.objects.bulk_update(visits, ["opens_at", "closes_at", "target_on", "out_of_window"])
+    rows = [[v.pk, v.opens_at, v.closes_at, v.target_on, v.out_of_window] for v in visits]
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE_WINDOWS, [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * 5)
+
+
+_WRITE_WINDOWS = """
+UPDATE studies_visit v SET opens_at = w.opens_at, closes_at = w.closes_at, target_on = w.target_on,
+                           out_of_window = w.out_of_window
+FROM unnest(%s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::date[], %s::boolean[])
+    AS w(id, opens_at, closes_at, target_on, out_of_window)
+WHERE v.id = w.id
+"""
 
 
 @verb(because="visit started")

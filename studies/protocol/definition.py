@@ -44,7 +44,7 @@ from studies.protocol.infusion import (
 from studies.protocol.schedule import Diary, DueAssessment, VisitPlan, mistakes_in_schedule
 from studies.protocol.section import Code, Section, named
 from studies.protocol.windows import Window
-from studies.protocol.yaml_document import Mistake, Mistakes, Problem, load_document, locate
+from studies.protocol.yaml_document import DocumentInvalid, Mistake, Mistakes, Problem, load_document, locate
 
 
 class ProtocolDefinition(Section):
@@ -170,16 +170,18 @@ class ProtocolDefinition(Section):
         return ("infusion" if assessment == "infusion" else "data") in scope
 
 
-@lru_cache(maxsize=16)
 def load(text: str, *, source: str) -> ProtocolDefinition:
     """Read a protocol file. Raises DocumentInvalid with every mistake, its path and its line."""
-    return load_document(text, ProtocolDefinition, source=source)
+    try:
+        return cached_definition(text)
+    except DocumentInvalid as error:
+        raise DocumentInvalid(source, error.problems) from None
 
 
 @lru_cache(maxsize=16)
 def cached_definition(text: str) -> ProtocolDefinition:
-    """A protocol that was checked when it was stored; read once in a process."""
-    return load(text, source="stored protocol")
+    """A protocol by its text, read once in a process: it never changes, and reading takes a while."""
+    return load_document(text, ProtocolDefinition, source="stored protocol")
 
 
 def check(definition: ProtocolDefinition, text: str = "", *, source: str = "") -> list[Problem]:
