@@ -48,6 +48,14 @@ from trialsite.services.waiting import wait_until
 STUDY = "KALM"
 PROTOCOL = "studies/protocols/kalm-1.0.yaml"
 SEED = "20261124"
+FINISHED = "ASHAR2022"
+IMPORT = (
+    "import_trial",
+    "outcomes/imports/mappings/ashar2022.yaml",
+    "outcomes/imports/data/ashar2022_outcomes_demographics.csv",
+    "--protocol",
+    "studies/protocols/ashar2022-1.0.yaml",
+)
 MANAGE = (sys.executable, "manage.py")
 
 
@@ -84,6 +92,9 @@ BEFORE_THE_SITE = (
     ),
     Step("freezing the analysis plan", ("freeze_plan", STUDY), "app"),
     Step("registering the plan at the closed side", ("register_plan", STUDY), "unblinded"),
+    Step("importing a real, finished trial", IMPORT, "app"),
+    Step("freezing its plan", ("freeze_plan", FINISHED), "app"),
+    Step("registering it at the closed side", ("register_plan", FINISHED), "unblinded"),
     Step("writing the schedule", ("ensure_schedules",), "app"),
     # Last: people get their roles in every study that was loaded before.
     Step("making one account per role", ("demo_accounts",), "app"),
