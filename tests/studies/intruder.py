@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import comb
 
 import psycopg
 from django.db import connection
 from psycopg import sql
+from scipy.stats import chi2_contingency
 
 from studies.models import ProtocolVersion, Site
 from tests import factories
@@ -25,6 +25,8 @@ from trialsite.services.connection import database_url
 ARMS = ("KET", "MDZ")
 # Of observations without any connection with the arms one in a million is called telling.
 SURPRISE = 1e-6
+FEW = 5
+SELDOM = object()
 _ACT = (
     "SELECT set_config('trialsite.actor', 'mallory', {local}), set_config('trialsite.reason', 'because', {local}),"
     " set_config('trialsite.entered_at', '', {local})"
@@ -97,27 +99,17 @@ def arm_in(text: str) -> str | None:
 
 
 def tells(observed: Sequence[Hashable], arms: Sequence[str]) -> bool:
-    """Whether the arm can be guessed from what was observed, better than by chance.
+    """Whether the arm depends on what was observed, more than chance would have it once in a million.
 
-    Each arm is guessed from all other participants of whom the same was observed, by the majority; more right
-    guesses than a fair coin would give once in a million say that something tells.
+    Pearson's chi-square test. What was seen of fewer than FEW participants is taken together: what is seen
+    once says nothing of anybody else.
     """
-    together = Counter(zip(observed, arms, strict=True))
-    right = sum(_majority(together, seen, arm) == arm for seen, arm in zip(observed, arms, strict=True))
-    return _chance_of(right, len(arms)) < SURPRISE
-
-
-def _majority(together: Counter[tuple[Hashable, str]], seen: Hashable, own: str) -> str | None:
-    """The arm most frequent where the same was seen, oneself left out; None if none is."""
-    first, second = (together[seen, arm] - (arm == own) for arm in ARMS)
-    if first == second:
-        return None
-    return ARMS[0] if first > second else ARMS[1]
-
-
-def _chance_of(right: int, tries: int) -> float:
-    """That a fair coin is right so often, or more often."""
-    return sum(comb(tries, k) for k in range(right, tries + 1)) / 2**tries
+    often = {seen for seen, number in Counter(observed).items() if number >= FEW}
+    together = Counter((seen if seen in often else SELDOM, arm) for seen, arm in zip(observed, arms, strict=True))
+    rows = [[together[seen, arm] for arm in ARMS] for seen in {seen for seen, _ in together}]
+    if len(rows) < 2:
+        return False
+    return bool(chi2_contingency(rows, correction=False).pvalue < SURPRISE)
 
 
 def part_that_tells(observed: Sequence[Hashable], arms: Sequence[str]) -> str | None:
