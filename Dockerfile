@@ -16,7 +16,8 @@ COPY trialsite trialsite
 COPY studies studies
 COPY outcomes outcomes
 COPY analysis analysis
-ENV TRIALSITE_PRODUCTION=1 \
+ENV OPENBLAS_NUM_THREADS=1 \
+    TRIALSITE_PRODUCTION=1 \
     TRIALSITE_VAR=/srv/trial/var \
     TRIALSITE_CUTS=/srv/trial/cuts \
     TRIALSITE_CLOSED=/srv/trial/closed

@@ -7,6 +7,8 @@ PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/runtime.installed
 DEVELOPMENT := $(VENV)/development.installed
 PYTEST_ARGS ?=
+# NumPy's own threads would fight over the cores of a busy machine.
+export OPENBLAS_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo reset-demo test check smoke bench validate

@@ -12,6 +12,8 @@ from trialsite.services import alive
 from trialsite.services.broker import celery_settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trialsite.settings")
+# Before NumPy is imported: its own threads would fight over the cores of a busy machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 SIDE = alive.side_of(settings.DB_ROLE)
 app = Celery("trialsite")
