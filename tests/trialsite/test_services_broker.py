@@ -55,7 +55,9 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layout]:
 def environment(layout: Layout, account: str, side: str) -> dict[str, str]:
     place = layout.var.parent
     own = {"REDIS_URL": redis_url(account, layout), "SIDE": side, "NOTES": str(place / "notes")}
-    return os.environ | own | {"PYTHONPATH": os.pathsep.join([str(place), str(CHECKOUT)])}
+    # With settings in sight Celery would load the whole site, whose worker also shows its life.
+    inherited = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    return inherited | own | {"PYTHONPATH": os.pathsep.join([str(place), str(CHECKOUT)])}
 
 
 def start_worker(layout: Layout, side: str) -> subprocess.Popen[bytes]:
