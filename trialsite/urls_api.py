@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
 from analysis.api import views as analysis
 from outcomes.api import views as outcomes
 from studies.api import views as studies
+from studies.api.nothing_here import NothingHereView
 from studies.api.tokens import TokenView
 
 router = DefaultRouter()
+# A kind of answer is asked for by ?format=csv or Accept; a dot in an address belongs to a name (manifest.json).
+router.include_format_suffixes = False
 router.register("studies", studies.StudyView, "api-study")
 router.register("sites", studies.SiteView, "api-site")
 router.register("participants", outcomes.ParticipantView, "api-participant")
@@ -37,4 +40,5 @@ urlpatterns = [
     path("", include(router.urls)),
     path("token/", TokenView.as_view(), name="token"),
     path("openapi.json", SpectacularAPIView.as_view(), name="openapi"),
+    re_path(r"^.*/$", NothingHereView.as_view()),
 ]
