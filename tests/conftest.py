@@ -64,8 +64,8 @@ def django_db_setup(
             teardown_databases(databases, verbosity=0)
 
 
-def _flush_as_owner(_: TransactionTestCase) -> None:
-    """Empty all tables after a test that committed: a right that app does not have."""
+def empty_tables() -> None:
+    """Empty all tables after what was committed: a right that app does not have."""
     connection.close()
     with psycopg.connect(database_url("owner", connection.settings_dict["NAME"]), autocommit=True) as owner:
         owner.execute("SET lock_timeout = '10s'")
@@ -79,6 +79,10 @@ def _flush_as_owner(_: TransactionTestCase) -> None:
             owner.execute(f"SET ROLE {role}")
             owner.execute(f"TRUNCATE {names[0]}" if names else "SELECT")
             owner.execute("RESET ROLE")
+
+
+def _flush_as_owner(_: TransactionTestCase) -> None:
+    empty_tables()
 
 
 setattr(TransactionTestCase, "_fixture_teardown", _flush_as_owner)  # noqa: B010 - a private name, untyped

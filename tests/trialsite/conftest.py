@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from outcomes import instrument_versions
 from studies.models import ProtocolVersion, Study
 from tests import factories
+from tests.conftest import empty_tables
+from tests.trialsite.busy_site import BusySite, make_busy_site
 from tests.trialsite.closed_door import ClosedDoor, opened
 
 
@@ -33,3 +37,18 @@ def version(transactional_db: None) -> ProtocolVersion:
 @pytest.fixture
 def study(version: ProtocolVersion) -> Study:
     return version.study
+
+
+@pytest.fixture(scope="module")
+def committed_site(django_db_setup: None, django_db_blocker: Any) -> Iterator[BusySite]:
+    """A busy site, committed once for the tests of a module, which roll back what they do themselves."""
+    with django_db_blocker.unblock():
+        yield make_busy_site()
+        empty_tables()
+        instrument_versions.forget()
+
+
+@pytest.fixture
+def busy(committed_site: BusySite, db: None) -> BusySite:
+    """A busy site that one test may change: what it adds is rolled back."""
+    return replace(committed_site, participants=list(committed_site.participants))

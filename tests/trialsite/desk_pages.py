@@ -1,0 +1,75 @@
+"""Every page of the desk: where it is, one person who may open it, and how many queries it may take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+from tests.trialsite.busy_site import BusySite
+
+PERSON = "/admin/participants/{person}/"
+
+
+@dataclass(frozen=True)
+class Page:
+    path: str
+    queries: int
+    who: str = "coordinator"
+
+    def at(self, busy: BusySite) -> str:
+        """Its address on a busy site."""
+        alert = busy.first.safety_alerts.order_by("pk").first()
+        return self.path.format(person=busy.first.identifier, alert=alert.pk if alert else 0)
+
+
+# Signing in costs two queries, the roles one.
+PAGES = {
+    "index": Page("/admin/", 23),
+    "participants": Page("/admin/participants/", 15),
+    "enrol": Page("/admin/participants/enrol/", 9),
+    "participant": Page(PERSON, 23),
+    "history": Page(PERSON + "history/", 21),
+    "consent": Page(PERSON + "consent/", 7),
+    "withdraw_consent": Page(PERSON + "consent/withdraw/", 8),
+    "contact": Page(PERSON + "contact/", 8),
+    "plan": Page(PERSON + "plan/", 7),
+    "randomise": Page(PERSON + "randomise/", 7),
+    "leave": Page(PERSON + "leave/", 7),
+    "eligibility": Page(PERSON + "eligibility/", 14),
+    "findings": Page(PERSON + "findings/laboratory/", 8),
+    "infusion": Page(PERSON + "infusion/", 10, "infusion_nurse"),
+    "adverse_event_new": Page(PERSON + "adverse-events/new/", 7),
+    "adverse_event": Page(PERSON + "adverse-events/1/", 8),
+    "visit_missed": Page(PERSON + "visits/W1/missed/", 8),
+    "qst": Page(PERSON + "visits/BL/qst/", 12),
+    "response": Page(PERSON + "visits/BL/forms/phq9/", 18),
+    "infusions": Page("/admin/infusions/", 8),
+    "safety": Page("/admin/safety/", 8),
+    "alert": Page("/admin/alerts/{alert}/", 9, "investigator"),
+    "data": Page("/admin/data/", 11, "data_manager"),
+    "reports": Page("/admin/reports/", 12, "data_manager"),
+    "study": Page("/admin/study/", 10),
+    "protocol": Page("/admin/study/KALM/protocol/1.0/", 6),
+    "people": Page("/admin/people/", 12, "administrator"),
+}
+# Pages that only take what is posted, or that need a look to show anything (tests/trialsite/test_desk_analysis.py).
+NOT_HERE = {"draft", "visit_start", "people_end", "cut", "order_look", "open_report", "open_report_pdf"}
+
+
+class Inline(HTMLParser):
+    """What a strict policy does not run: scripts and styles that stand in the page itself."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        about = dict(attrs)
+        if tag == "style" or (tag == "script" and not about.get("src")):
+            self.found.append(f"<{tag}>")
+        self.found += [f"{name} of <{tag}>" for name in about if name == "style" or name.startswith("on")]
+        for name in ("src", "href", "action"):
+            address = (about.get(name) or "").strip().lower()
+            if address.startswith(("javascript:", "http:", "https:", "//")):
+                self.found.append(f"{name}={address} of <{tag}>")

@@ -1,0 +1,200 @@
+"""The pages of the desk: who may open which, what stands on them for whom, how many queries they take."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from outcomes.models import Response
+from studies.acting import Program, acting
+from studies.models import AdverseEvent, AuditEvent, Consent, SafetyAlert
+from tests.trialsite.busy_site import CADSS_TOTAL, KNOWN_VALUES, PRESSURE, BusySite
+from tests.trialsite.desk_pages import NOT_HERE, PAGES, Inline, Page
+from trialsite.admin_site import PAGES as ROUTES
+
+pytestmark = pytest.mark.django_db
+POLICY = {
+    "default-src 'self'",
+    "img-src 'self' data:",
+    "object-src 'none'",
+    "base-uri 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+}
+
+
+def text(answer: Any) -> str:
+    content: str = answer.content.decode()
+    return content
+
+
+def words(answer: Any) -> set[str]:
+    """The words of a page as a reader sees them, with the values of its fields."""
+    page = re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", text(answer))
+    typed = re.findall(r'value="([^"]*)"', page)
+    return set(re.findall(r"[\w.]+", re.sub(r"<[^>]+>", " ", page))) | set(typed)
+
+
+def test_every_page_of_the_desk_is_tested_here():
+    assert set(PAGES) - {"index"} == {name for _, _, name in ROUTES} - NOT_HERE
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_opens_in_few_queries_and_takes_no_more_when_there_is_more_to_show(name: str, busy: BusySite):
+    page = PAGES[name]
+    before = _queries(busy.as_(page.who), page, busy)
+    busy.add(3)
+    after = _queries(busy.as_(page.who), page, busy)
+    assert (before <= page.queries, after <= before) == (True, True), (before, after)
+
+
+def _queries(client: Client, page: Page, busy: BusySite) -> int:
+    client.get("/admin/password_change/")
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get(page.at(busy))
+    assert answer.status_code == 200, text(answer)
+    return len(captured)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_runs_nothing_that_stands_in_it_and_loads_nothing_from_outside(name: str, busy: BusySite):
+    answer = busy.as_(PAGES[name].who).get(PAGES[name].at(busy))
+    assert set(answer["Content-Security-Policy"].split("; ")) == POLICY
+    assert Inline(text(answer)).found == []
+
+
+def test_pages_that_refuse_are_under_the_same_policy(busy: BusySite):
+    coordinator, rater = busy.as_("coordinator"), busy.as_("efficacy_rater")
+    person = f"/admin/participants/{busy.first.identifier}/"
+    wrong = {"item-1": "9", "completed_at": "2026-11-20T10:00"}
+    for answer, status in (
+        (coordinator.get("/admin/participants/KALM-BER-9999/"), 404),
+        (rater.get(f"{person}contact/"), 403),
+        (coordinator.post(f"{person}visits/BL/forms/bpi_sf/", wrong | {"item-8": "45"}), 422),
+        (coordinator.post("/admin/participants/enrol/", {"birth": "1974"}), 422),
+        (Client().get("/admin/login/"), 200),
+    ):
+        assert answer.status_code == status, text(answer)
+        assert set(answer["Content-Security-Policy"].split("; ")) == POLICY
+        assert Inline(text(answer)).found == []
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if "{" in page.path])
+def test_a_page_about_a_participant_is_not_there_for_another_site(name: str, busy: BusySite):
+    path = PAGES[name].at(busy)
+    assert busy.as_("outsider").get(path).status_code == 404
+    if PAGES[name].path.startswith("/admin/participants/"):
+        unknown = path.replace(busy.first.identifier, "KALM-BER-9999")
+        assert busy.as_("outsider").get(unknown).status_code == 404
+
+
+def test_another_sites_participants_are_in_no_list_and_not_found(busy: BusySite):
+    outsider = busy.as_("outsider")
+    for path in ("/admin/", "/admin/participants/", "/admin/safety/", "/admin/infusions/"):
+        assert busy.first.identifier not in text(outsider.get(path)), path
+    assert busy.stranger is not None
+    assert busy.stranger.identifier in text(outsider.get("/admin/participants/"))
+    for number in (busy.first.identifier, busy.first.allocation.kit_number):
+        assert "Location" not in outsider.get("/admin/participants/", {"q": number})
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nobody_opens_a_page_without_signing_in(name: str, busy: BusySite):
+    answer = Client().get(PAGES[name].at(busy))
+    assert (answer.status_code, answer["Location"].startswith("/admin/login/?next=")) == (302, True)
+
+
+def test_nothing_is_changed_without_the_token_of_a_page(busy: BusySite):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(busy.people["coordinator"], backend="django.contrib.auth.backends.ModelBackend")
+    path = f"/admin/participants/{busy.first.identifier}/consent/"
+    assert client.post(path, {"version": "1.0", "signed_at": "2026-11-20T10:00"}).status_code == 403
+    assert busy.first.consents.count() == 1
+
+
+@pytest.mark.parametrize("who", ["efficacy_rater", "coordinator", "data_manager", "statistician", "monitor", "auditor"])
+def test_who_rates_or_analyses_efficacy_meets_no_side_effect_on_any_page(who: str, busy: BusySite):
+    response = Response.objects.get(participant=busy.first, instrument__key="cadss23")
+    with acting(Program("test"), "side effects"):
+        alert = SafetyAlert.objects.create(
+            participant=busy.first,
+            code="INFUSION_HOLD_S16",
+            source_kind="response",
+            source_record=response.pk,
+            raised_at=response.completed_at,
+            due_at=response.completed_at,
+        )
+    client = busy.as_(who)
+    # The protocol names its instruments, to everybody.
+    paths = [page.at(busy) for name, page in PAGES.items() if name != "protocol"]
+    paths += [f"/admin/participants/{busy.first.identifier}/?visit=D0"]
+    for path in paths:
+        page = words(client.get(path))
+        assert not page & {f"{CADSS_TOTAL}", f"{CADSS_TOTAL}.0", f"{PRESSURE}", f"{PRESSURE}.00"}, path
+        assert not page & {"Dissociative", "BPRS"}, path
+    person = f"/admin/participants/{busy.first.identifier}/"
+    for form in ("cadss23~40", "bprs_positive~40"):
+        assert client.get(f"{person}visits/D0/forms/{form}/").status_code == 403
+    assert client.get(f"/admin/alerts/{alert.pk}/").status_code == 404
+
+
+def test_the_infusion_unit_sees_the_side_effects_that_others_do_not(busy: BusySite):
+    nurse = busy.as_("infusion_nurse")
+    person = f"/admin/participants/{busy.first.identifier}/"
+    assert {f"{CADSS_TOTAL}", f"{CADSS_TOTAL}.0"} & words(nurse.get(f"{person}history/"))
+    assert {f"{PRESSURE}", f"{PRESSURE}.00"} & words(nurse.get(f"{person}infusion/"))
+    assert "Dissociative" in words(nurse.get(f"{person}?visit=D0"))
+
+
+def test_an_entry_from_outside_is_shown_as_text(busy: BusySite):
+    with acting(Program("test"), "hostile"):
+        AdverseEvent.objects.filter(participant=busy.first).update(term="<script>alert(1)</script>")
+    for path in ("/admin/safety/", f"/admin/participants/{busy.first.identifier}/"):
+        page = text(busy.as_("coordinator").get(path))
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+        assert "<script>alert" not in page
+
+
+def test_a_form_with_a_mistake_keeps_what_was_typed_and_says_what_is_wrong_beside_it(busy: BusySite):
+    path = f"/admin/participants/{busy.first.identifier}/visits/BL/forms/bpi_sf/"
+    typed = {"item-3": "7", "item-8": "45", "item-9a": "seven", "completed_at": "2026-11-20T10:00"}
+    answer = busy.as_("coordinator").post(path, typed)
+    page = text(answer)
+    assert answer.status_code == 422
+    assert 'id="fault-9a"' in page
+    assert re.search(r'name="item-3" value="7" checked', page)
+    assert not Response.objects.filter(participant=busy.first, instrument__key="bpi_sf").exists()
+
+
+def test_a_form_saved_on_its_page_is_told_in_the_history_with_its_correction(busy: BusySite):
+    cora = busy.as_("coordinator")
+    person = f"/admin/participants/{busy.first.identifier}/"
+    form = f"{person}visits/BL/forms/gad7/"
+    items = {f"item-{n}": "1" for n in range(1, 8)}
+    assert cora.post(form, items | {"completed_at": "2026-11-20T10:00"}).status_code == 302
+    saved = Response.objects.get(participant=busy.first, instrument__key="gad7")
+    assert saved.scores.get(name="total").number == 7
+    assert cora.post(form, items | {"item-2": "3"}).status_code == 422
+    assert cora.post(form, items | {"item-2": "3", "reason": "a smudge"}).status_code == 302
+    page = re.sub(r"<[^>]+>", "", text(cora.get(f"{person}history/", {"kind": "response", "record": saved.pk})))
+    assert "2: 1 → 3" in page
+    assert "a smudge" in page
+    assert AuditEvent.objects.filter(kind="responseitem", record=saved.pk).count() == 2
+
+
+def test_a_withdrawn_consent_ends_collection_on_every_form(busy: BusySite):
+    cora = busy.as_("coordinator")
+    person = f"/admin/participants/{busy.first.identifier}/"
+    given = {"scope": "collection", "withdrawn_at": "2026-11-23T10:00", "reason": "moves away"}
+    refused = cora.post(f"{person}consent/withdraw/", given | {"confirm": "KALM-BER-0000"})
+    assert refused.status_code == 422
+    assert not Consent.objects.filter(participant=busy.first, withdrawn_at__isnull=False).exists()
+    assert cora.post(f"{person}consent/withdraw/", given | {"confirm": busy.first.identifier}).status_code == 302
+    items = {f"item-{n}": "1" for n in KNOWN_VALUES["phq9"]}
+    refused = cora.post(f"{person}visits/W1/forms/phq9/", items | {"completed_at": "2026-11-24T10:00"})
+    assert (refused.status_code, "nothing may be collected" in text(refused)) == (422, True)
