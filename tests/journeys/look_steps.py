@@ -18,7 +18,7 @@ def the_data_manager_orders_a_cut(journey: Journey) -> None:
     journey.cut = expect(program.send("/api/v1/cuts/", {"study": "KALM"}), 201, "order a cut").json["name"]
     _await_jobs(program, journey.cut)
     files = f"/api/v1/cuts/{journey.cut}/files/"
-    manifest = expect(program.get(files + "manifest.json"), 200, "read the manifest").json
+    manifest = expect(program.get(files + "manifest.json/"), 200, "read the manifest").json
     rows = expect(program.get(files + "participant.parquet/"), 200, "read a file of the cut")
     digest = hashlib.sha256(rows.body).hexdigest()
     require(digest == manifest["files"]["participant.parquet"]["sha256"], "a file does not agree with the manifest")
