@@ -14,7 +14,7 @@ SET debug_print_parse = off
 SET debug_print_rewritten = off
 AS $$
 DECLARE
-    actor text := nullif(current_setting('trialsite.actor', true), '');
+    actor text := nullif(btrim(current_setting('trialsite.actor', true), E' \t\r\n'), '');
     person public.studies_participant%ROWTYPE;
     next_row bigint;
     -- A simulation may say when it happened, in a demonstration only.

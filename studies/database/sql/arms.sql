@@ -6,7 +6,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    actor text := nullif(current_setting('trialsite.actor', true), '');
+    actor text := nullif(btrim(current_setting('trialsite.actor', true), E' \t\r\n'), '');
 BEGIN
     IF actor IS NULL OR coalesce(purpose, '') = '' THEN
         RAISE EXCEPTION 'An arm is read only by somebody, for a purpose.' USING ERRCODE = 'TS001';
@@ -53,7 +53,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    actor text := nullif(current_setting('trialsite.actor', true), '');
+    actor text := nullif(btrim(current_setting('trialsite.actor', true), E' \t\r\n'), '');
     stored integer;
 BEGIN
     IF actor IS NULL THEN
@@ -90,7 +90,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    actor text := nullif(current_setting('trialsite.actor', true), '');
+    actor text := nullif(btrim(current_setting('trialsite.actor', true), E' \t\r\n'), '');
     stored integer;
 BEGIN
     IF actor IS NULL THEN

@@ -37,8 +37,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stamps constant text[] := ARRAY['entered_at', 'entered_by', 'changed_at', 'changed_by', 'changed_in', 'change_no', 'simulated'];
-    actor text := nullif(current_setting('trialsite.actor', true), '');
-    reason text := nullif(current_setting('trialsite.reason', true), '');
+    actor text := nullif(btrim(current_setting('trialsite.actor', true), E' \t\r\n'), '');
+    reason text := nullif(btrim(current_setting('trialsite.reason', true), E' \t\r\n'), '');
     was jsonb;
     is_now jsonb;
 BEGIN
@@ -92,11 +92,21 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    actor text := nullif(current_setting('trialsite.actor', true), '');
+    actor text := nullif(btrim(current_setting('trialsite.actor', true), E' \t\r\n'), '');
+    orphaned boolean;
 BEGIN
     IF actor IS NULL THEN
         RAISE EXCEPTION 'A write to % names no actor.', TG_TABLE_NAME
             USING ERRCODE = 'TS001', HINT = 'Write inside acting(user, reason).';
+    END IF;
+    EXECUTE format(
+        'SELECT EXISTS (SELECT FROM entered n WHERE NOT EXISTS (SELECT FROM public.%I p WHERE p.id = n.%I))',
+        TG_ARGV[1], TG_ARGV[2]
+    ) INTO orphaned;
+    -- The foreign key is checked at the end of the transaction only: an answer before its form would escape the trail.
+    IF orphaned THEN
+        RAISE EXCEPTION 'An answer in % comes before what it answers.', TG_TABLE_NAME
+            USING ERRCODE = 'TS003', HINT = 'Enter the form first, then its answers.';
     END IF;
     EXECUTE format(
         $q$INSERT INTO audit.event (simulated_at, actor, reason, operation, kind, record, participant_id, new)
@@ -121,8 +131,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stamps constant text[] := ARRAY['entered_at', 'entered_by', 'changed_at', 'changed_by', 'changed_in', 'change_no', 'simulated'];
-    actor text := nullif(current_setting('trialsite.actor', true), '');
-    reason text := nullif(current_setting('trialsite.reason', true), '');
+    actor text := nullif(btrim(current_setting('trialsite.actor', true), E' \t\r\n'), '');
+    reason text := nullif(btrim(current_setting('trialsite.reason', true), E' \t\r\n'), '');
     answer text;
     parent bigint;
     participant bigint;

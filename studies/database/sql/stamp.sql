@@ -5,7 +5,7 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    actor text := nullif(current_setting('trialsite.actor', true), '');
+    actor text := nullif(btrim(current_setting('trialsite.actor', true), E' \t\r\n'), '');
     given timestamptz := nullif(current_setting('trialsite.entered_at', true), '')::timestamptz;
 BEGIN
     IF actor IS NULL THEN
