@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.http import Http404
-from rest_framework import exceptions, serializers
+from rest_framework import exceptions
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -22,26 +22,56 @@ _STATUS: dict[type[TrialError], int] = {
 }
 
 
-class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
-    """What an error looks like."""
+PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "type": {"type": "string", "description": "A stable code: urn:trialsite:<code>"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "A sentence: what was met, what is allowed, what to do"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["field", "message"],
+            },
+        },
+    },
+    "required": ["type", "title", "status", "detail"],
+}
 
-    type = serializers.CharField(help_text="A stable code: urn:trialsite:<code>")
-    title = serializers.CharField()
-    status = serializers.IntegerField()
-    detail = serializers.CharField()
-    errors = serializers.ListField(child=serializers.DictField(), required=False)  # type: ignore[assignment]
+
+class ProblemRenderer(JSONRenderer):
+    """Refusals are JSON, whatever kind of answer was asked for."""
+
+    media_type = "application/problem+json"
+
+
+def describe_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Say in the OpenAPI description that whatever is not listed is refused by a problem (a hook of spectacular)."""
+    result["components"]["schemas"]["Problem"] = PROBLEM
+    content = {ProblemRenderer.media_type: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in result["paths"].values():
+        for operation in operations.values():
+            operation["responses"]["default"] = {"description": "A refusal", "content": content}
+    return result
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: our refusals, the database's constraints and DRF's own errors, in one form."""
     if isinstance(error, TrialError):
-        return _of_trial_error(error)
-    if isinstance(error, IntegrityError):
-        return _problem(409, "conflict", "This contradicts what is already saved.")
-    response = exception_handler(error, context)
-    if response is None:
-        return None
-    return _of_framework_error(error, response)
+        problem = _of_trial_error(error)
+    elif isinstance(error, IntegrityError):
+        problem = _problem(409, "conflict", "This contradicts what is already saved.")
+    else:
+        response = exception_handler(error, context)
+        if response is None:
+            return None
+        problem = _of_framework_error(error, response)
+    request = context["request"]
+    request.accepted_renderer, request.accepted_media_type = ProblemRenderer(), ProblemRenderer.media_type
+    return problem
 
 
 def _of_trial_error(error: TrialError) -> Response:
@@ -82,10 +112,6 @@ def _flatten(detail: Any, path: str = "") -> list[dict[str, str]]:
     return [{"field": path, "message": str(detail)}]
 
 
-class ProblemRenderer(JSONRenderer):
-    media_type = "application/problem+json"
-
-
 def _problem(status: int, code: str, detail: str, errors: list[dict[str, str]] | None = None) -> Response:
     body: dict[str, Any] = {
         "type": f"urn:trialsite:{code}",
@@ -95,4 +121,4 @@ def _problem(status: int, code: str, detail: str, errors: list[dict[str, str]] |
     }
     if errors:
         body["errors"] = errors
-    return Response(body, status=status, content_type="application/problem+json")
+    return Response(body, status=status, content_type=ProblemRenderer.media_type)

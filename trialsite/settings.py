@@ -239,6 +239,10 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Clinical-trial data, blinded. Closed results live at another door.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "studies.problem.describe_problems",
+    ],
     # Fields of one name with different choices, named for what they are of.
     "ENUM_NAME_OVERRIDES": {
         "Area": "outcomes.models.qst.Area",

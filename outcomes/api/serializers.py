@@ -13,7 +13,7 @@ from studies.models import Visit
 
 
 class ResponseSerializer(OfParticipant):
-    visit = serializers.SlugRelatedField[Visit](slug_field="code", read_only=True)
+    visit = serializers.SlugRelatedField[Visit](slug_field="code", read_only=True, allow_null=True)
     instrument = serializers.CharField(source="instrument.key", read_only=True)
     instrument_version = serializers.CharField(source="instrument.version", read_only=True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
@@ -13,33 +13,21 @@ from rest_framework.response import Response as Answer
 
 from outcomes import qst_sessions, responses
 from outcomes.api import serializers
+from outcomes.arm_revealing import visible_responses
 from outcomes.diary import note_diary_findings
 from outcomes.models import QSTSession, QSTTrial, QSTValue, Response, ResponseItem, Score
 from studies.api.records import RecordView, body_of, presented
-from studies.api.serializers import CriteriaBody, CriterionResultSerializer
 from studies.api.views import ParticipantView as ParticipantViewOfStudies
 from studies.api.views import acting_user, visible_participant
-from studies.models import User
-from studies.permissions import arm_revealing_scope, of_visible_participants
-
-
-def visible_responses(user: User, path: str = "") -> Q:
-    """A condition for rows of responses that a person may see; `path` leads from the row to the response."""
-    visible = of_visible_participants(user, f"{path}participant")
-    return visible & (
-        Q(**{f"{path}instrument__arm_revealing": False}) | arm_revealing_scope(user, f"{path}participant")
-    )
+from studies.models import Participant, User
+from studies.permissions import of_visible_participants
 
 
 class ParticipantView(ParticipantViewOfStudies):
     """Participants, by identifier; and the steps from enrolment to randomisation."""
 
-    @extend_schema(request=CriteriaBody, responses={200: CriterionResultSerializer(many=True)})
-    @action(detail=True, methods=["post"])
-    def criteria(self, request: Request, identifier: str) -> Answer:
-        """Judge the criteria from the findings known now, the diary's summary among them, and from answers."""
-        note_diary_findings(acting_user(request), participant=visible_participant(request, identifier))
-        return super().criteria(request, identifier)
+    def gather_findings(self, participant: Participant) -> None:
+        note_diary_findings(acting_user(self.request), participant=participant)
 
 
 class ResponseView(RecordView):

@@ -70,6 +70,9 @@ class ParticipantView(RecordView):
     def visible(self, user: User) -> QuerySet[Participant]:
         return visible_participants(user).select_related("site", "study", "protocol_version")
 
+    def gather_findings(self, participant: Participant) -> None:
+        """Before criteria are judged, let measurement hand up what it knows; here nothing is measured."""
+
     @extend_schema(request=serializers.EnrolBody, responses={201: serializers.ParticipantSerializer})
     def create(self, request: Request) -> Response:
         body = body_of(serializers.EnrolBody, request)
@@ -107,8 +110,10 @@ class ParticipantView(RecordView):
     @extend_schema(request=serializers.CriteriaBody, responses={200: serializers.CriterionResultSerializer(many=True)})
     @action(detail=True, methods=["post"])
     def criteria(self, request: Request, identifier: str) -> Response:
+        """Judge the criteria from the findings known now, the diary's summary among them, and from answers."""
         body = body_of(serializers.CriteriaBody, request)
         participant = visible_participant(request, identifier)
+        self.gather_findings(participant)
         results = eligibility_verbs.judge_criteria(acting_user(request), participant=participant, **body)
         return Response(serializers.CriterionResultSerializer(results, many=True).data)
 

@@ -204,13 +204,13 @@ def test_nobody_reads_without_signing_in(name: str, busy: BusySite):
 def test_a_token_opens_what_its_owner_may_see_until_the_next_one_is_made(busy: BusySite):
     made = send(busy.as_("coordinator"), "token/")
     assert (made.status_code, made["Cache-Control"]) == (201, "no-store")
-    first = {"HTTP_AUTHORIZATION": f"Token {made.json()['token']}"}
-    seen = Client().get(url("participants/"), **first).json()["results"]
+    first = {"Authorization": f"Token {made.json()['token']}"}
+    seen = Client().get(url("participants/"), headers=first).json()["results"]
     assert {row["site"] for row in seen} == {"BER"}
-    renewed = Client().post(url("token/"), **first)
-    second = {"HTTP_AUTHORIZATION": f"Token {renewed.json()['token']}"}
-    is_problem(Client().get(url("participants/"), **first), 401, "authentication_failed")
-    assert Client().get(url("participants/"), **second).status_code == 200
+    renewed = Client().post(url("token/"), headers=first)
+    second = {"Authorization": f"Token {renewed.json()['token']}"}
+    is_problem(Client().get(url("participants/"), headers=first), 401, "authentication_failed")
+    assert Client().get(url("participants/"), headers=second).status_code == 200
     is_problem(Client().post(url("token/")), 401, "not_authenticated")
 
 
@@ -218,8 +218,8 @@ def test_the_token_of_somebody_who_has_left_opens_nothing(busy: BusySite):
     token = Token.objects.create(user=busy.people["coordinator"])
     with acting(Program("test"), "left"):
         User.objects.filter(pk=busy.people["coordinator"].pk).update(is_active=False)
-    header = {"HTTP_AUTHORIZATION": f"Token {token.key}"}
-    is_problem(Client().get(url("participants/"), **header), 401, "authentication_failed")
+    header = {"Authorization": f"Token {token.key}"}
+    is_problem(Client().get(url("participants/"), headers=header), 401, "authentication_failed")
 
 
 def test_a_session_changes_nothing_without_the_token_of_a_page(busy: BusySite):

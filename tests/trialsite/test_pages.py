@@ -181,7 +181,7 @@ def test_a_form_saved_on_its_page_is_told_in_the_history_with_its_correction(bus
     assert saved.scores.get(name="total").number == 7
     assert cora.post(form, items | {"item-2": "3"}).status_code == 422
     assert cora.post(form, items | {"item-2": "3", "reason": "a smudge"}).status_code == 302
-    page = re.sub(r"<[^>]+>", "", text(cora.get(f"{person}history/", {"kind": "response", "record": saved.pk})))
+    page = re.sub(r"<[^>]+>", "", text(cora.get(f"{person}history/", {"kind": "response", "record": str(saved.pk)})))
     assert "2: 1 → 3" in page
     assert "a smudge" in page
     assert AuditEvent.objects.filter(kind="responseitem", record=saved.pk).count() == 2
