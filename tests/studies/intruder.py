@@ -43,9 +43,9 @@ class BlindTrial:
     waiting: tuple[int, ...]
 
     @contextmanager
-    def connect(self, role: str = "app", **options: str) -> Iterator[psycopg.Connection]:
+    def connect(self, role: str = "app", *, autocommit: bool = False) -> Iterator[psycopg.Connection]:
         """A connection of its own, acting as mallory; what it did is rolled back."""
-        with psycopg.connect(database_url(role, self.name), **options) as own:
+        with psycopg.connect(database_url(role, self.name), autocommit=autocommit) as own:
             own.execute(_ACT.format(local="false"))
             own.commit()
             yield own

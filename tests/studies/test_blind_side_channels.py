@@ -308,10 +308,10 @@ def test_neither_the_order_of_kits_nor_of_keys_nor_of_times_tells(app: psycopg.C
     ).fetchall()
     arms = [trial.arms_of_kits()[kit] for kit, *_ in rows]
     for column in range(5):
-        ranked = sorted(range(len(rows)), key=lambda place, column=column: rows[place][column])
-        place_of = {row: place for place, row in enumerate(ranked)}
-        assert not tells([place_of[row] % 2 for row in range(len(rows))], arms), column
-        assert not tells(halves([float(place_of[row]) for row in range(len(rows))]), arms), column
+        values = [row[column] for row in rows]
+        ranks = [sorted(values).index(value) for value in values]
+        assert not tells([rank % 2 for rank in ranks], arms), column
+        assert not tells(halves(ranks), arms), column
 
 
 def test_choosing_the_stratum_chooses_the_list_and_shows_no_more(app: psycopg.Connection, trial: BlindTrial):
