@@ -26,6 +26,11 @@ from trialsite.desk.page import page, user_of
 AHEAD = timedelta(days=1)
 BEHIND = timedelta(days=60)
 ROWS = 8
+LISTS = (
+    (State.DUE, "Due now", "Nobody is due now. A participant appears here when a visit's window opens."),
+    (State.OVERDUE, "Overdue", "Nothing is overdue."),
+    (State.PARTIAL, "Incomplete", "No saved form has open items."),
+)
 
 
 def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
@@ -40,10 +45,7 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
         room="today",
         title="Today",
         now=now,
-        due=[row for row in rows if not row["overdue"]][:ROWS],
-        overdue=[row for row in rows if row["overdue"]][:ROWS],
-        due_count=sum(not row["overdue"] for row in rows),
-        overdue_count=sum(bool(row["overdue"]) for row in rows),
+        lists=[_list(kind, title, empty, rows) for kind, title, empty in LISTS],
         infusions=_infusions_today(request),
         alerts=[
             {"alert": alert, "text": alert_text(alert)}
@@ -57,6 +59,20 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
         may_administer=administered_studies(user).exists(),
         recruitment=[_recruitment(study) for study in conducted],
     )
+
+
+def _list(kind: State, title: str, empty: str, rows: list[dict[str, object]]) -> dict[str, object]:
+    """One list of visits: its first rows, and how many more there are."""
+    of_kind = [row for row in rows if row["kind"] is kind]
+    shown = of_kind[:ROWS]
+    return {
+        "kind": kind,
+        "title": title,
+        "empty": empty,
+        "rows": shown,
+        "count": len(of_kind),
+        "more": len(of_kind) - len(shown),
+    }
 
 
 def alert_text(alert: SafetyAlert) -> str:
@@ -80,7 +96,7 @@ def _due_visits(request: HttpRequest) -> list[dict[str, object]]:
         for visit, forms in forms_of(participants, now=now)
         if visit.status != Visit.Status.MISSED and _near(visit, now)
     ]
-    return sorted((row for row in rows if row["open_forms"]), key=lambda row: str(row["closes_at"]))
+    return sorted((row for row in rows if row["kind"]), key=lambda row: str(row["closes_at"]))
 
 
 def _near(visit: Visit, now: datetime) -> bool:
@@ -90,12 +106,13 @@ def _near(visit: Visit, now: datetime) -> bool:
 
 def _row(visit: Visit, forms: list[Form]) -> dict[str, object]:
     states = Counter(form.state for form in forms)
+    kind = next((state for state in (State.OVERDUE, State.DUE, State.PARTIAL) if states[state]), None)
     return {
         "visit": visit,
         "participant": visit.participant,
-        "open_forms": states[State.DUE] + states[State.OVERDUE] + states[State.PARTIAL],
+        "kind": kind,
+        "open_forms": states[kind] if kind else 0,
         "all_forms": len(forms),
-        "overdue": states[State.OVERDUE],
         "closes_at": visit.closes_at,
     }
 
