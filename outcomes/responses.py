@@ -59,7 +59,7 @@ def save_response(user: User, *, entry: ResponseEntry) -> Response:
     item that cannot be saved as it is. Alerts are raised also for a form that is not complete.
     """
     require_collection(entry.participant, entry.instrument)
-    return Response.objects.get(pk=_save(user, [entry])[0])
+    return _save(user, [entry])[0]
 
 
 @verb(because="forms entered")
@@ -70,10 +70,10 @@ def save_responses(user: User, *, entries: Sequence[ResponseEntry]) -> list[int]
         asked.setdefault(entry.participant, set()).add(entry.instrument)
     for participant, instruments in asked.items():
         require_collection(participant, *sorted(instruments))
-    return _save(user, entries)
+    return [saved.pk for saved in _save(user, entries)]
 
 
-def _save(user: User, entries: Sequence[ResponseEntry]) -> list[int]:
+def _save(user: User, entries: Sequence[ResponseEntry]) -> list[Response]:
     versions = instrument_versions.current({entry.instrument for entry in entries})
     rows = []
     for entry in entries:
@@ -84,13 +84,18 @@ def _save(user: User, entries: Sequence[ResponseEntry]) -> list[int]:
         )
         rows.append(_row(entry, version, load_instrument(entry.instrument)))
     try:
-        keys = _insert(rows)
+        saved = _insert(rows)
     except _AlreadySaved as error:
         raise AlreadyDone("This form has already been saved. Open it to correct it.") from error
-    for row, key in zip(rows, keys, strict=True):
-        row["id"] = key
+    for row, entry, response in zip(rows, entries, saved, strict=True):
+        row["id"] = response.pk
+        response.participant, response.visit, response.instrument = (
+            entry.participant,
+            entry.visit,
+            versions[entry.instrument],
+        )
     _tell(user, entries, rows)
-    return keys
+    return saved
 
 
 def _row(entry: ResponseEntry, version: InstrumentVersion, instrument: Instrument) -> dict[str, Any]:
@@ -177,38 +182,45 @@ WITH given AS MATERIALIZED (
                                    not_done_reason, source, completed_at, imported_file_id)
     SELECT id, participant, visit, day, minute, coalesce(respondent, ''), instrument, status, not_done_reason, source,
            completed_at, imported_file FROM given
-    ON CONFLICT ON CONSTRAINT response_once DO NOTHING RETURNING id
+    ON CONFLICT ON CONSTRAINT response_once DO NOTHING RETURNING *
 ), item AS (
     INSERT INTO outcomes_responseitem (response_id, item, value, missing_reason)
-    SELECT given.id, i.item, i.value, i.missing_reason FROM given JOIN response USING (id),
+    SELECT given.id, i.item, i.value, i.missing_reason FROM given JOIN response ON response.id = given.id,
            jsonb_to_recordset(given.items) AS i(item text, value float8, missing_reason text)
 ), score AS (
     INSERT INTO outcomes_score (response_id, participant_id, name, number, text, missing_reason, scoring_version,
                                 imported, source_column)
     SELECT given.id, given.participant, s.name, s.number, s.text, s.missing_reason, given.scoring_version,
            coalesce(s.source_column, '') <> '', coalesce(s.source_column, '')
-    FROM given JOIN response USING (id),
+    FROM given JOIN response ON response.id = given.id,
          jsonb_to_recordset(given.scores)
          AS s(name text, number float8, text text, missing_reason text, source_column text)
 )
-SELECT id FROM response ORDER BY id
+SELECT * FROM response ORDER BY id
 """
 
 
-def _insert(rows: Sequence[Mapping[str, Any]]) -> list[int]:
+def _insert(rows: Sequence[Mapping[str, Any]]) -> list[Response]:
     content = orjson.dumps([{k: v for k, v in row.items() if k != "scored"} for row in rows], default=str)
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, [content.decode()])
-        keys = [key for (key,) in cursor.fetchall()]
-    if len(keys) != len(rows):
+        columns = [column.name for column in cursor.description or ()]
+        saved = [_as_response(dict(zip(columns, row, strict=True))) for row in cursor.fetchall()]
+    if len(saved) != len(rows):
         raise _AlreadySaved
-    return keys
+    return saved
+
+
+def _as_response(row: Mapping[str, Any]) -> Response:
+    """A row as the ORM would have read it."""
+    fields = Response._meta.concrete_fields
+    return Response.from_db(connection.alias, [f.attname for f in fields], [row[f.column] for f in fields])
 
 
 def insert_imported(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert responses that an importer has checked and scored itself. Raises AlreadyDone if one exists."""
     try:
-        return _insert(rows)
+        return [saved.pk for saved in _insert(rows)]
     except _AlreadySaved as error:
         raise AlreadyDone("One of these responses has already been imported.") from error
 

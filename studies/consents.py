@@ -78,15 +78,16 @@ def require_collection(participant: Participant, *assessments: str) -> None:
     """
     if participant.study.import_attestation:
         return
-    in_force = list(participant.consents.exclude(withdrawal_scope=Consent.Scope.COLLECTION))
+    signed = participant.consents.exclude(withdrawal_scope=Consent.Scope.COLLECTION)
+    in_force = list(signed.values_list("version", "withdrawn_at"))
     if not in_force:
         raise ConsentMissing(f"{participant} has no consent in force: nothing may be collected.")
     for assessment in assessments:
-        if not any(_covers(consent, assessment, participant) for consent in in_force):
+        if not any(_covers(version, ended, assessment, participant) for version, ended in in_force):
             raise ConsentMissing(f"The consent of {participant} does not cover {assessment.replace('_', ' ')}.")
 
 
-def _covers(consent: Consent, assessment: str, participant: Participant) -> bool:
-    if assessment == "infusion" and consent.withdrawn_at:
+def _covers(version: str, withdrawn_at: datetime | None, assessment: str, participant: Participant) -> bool:
+    if assessment == "infusion" and withdrawn_at:
         return False
-    return participant.protocol_version.definition.may_collect(consent.version, assessment)
+    return participant.protocol_version.definition.may_collect(version, assessment)
