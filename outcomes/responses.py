@@ -214,7 +214,7 @@ def _insert(rows: Sequence[Mapping[str, Any]]) -> list[Response]:
 def _as_response(row: Mapping[str, Any]) -> Response:
     """A row as the ORM would have read it."""
     fields = Response._meta.concrete_fields
-    return Response.from_db(connection.alias, [f.attname for f in fields], [row[f.column] for f in fields])
+    return Response.from_db(connection.alias, [f.attname for f in fields], [row[str(f.column)] for f in fields])
 
 
 def insert_imported(rows: Sequence[Mapping[str, Any]]) -> list[int]:
