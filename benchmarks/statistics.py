@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics import mmrm, sequential
-from benchmarks.timing import seconds
+from benchmarks.measuring import Line, alone
 
 SUBJECTS, VISITS = 2000, 10
 
 
-def measure() -> Iterator[str]:
+def measure() -> Iterator[Line]:
+    """Fit and contrasts by both approximations of the degrees of freedom; and the design of a trial."""
     frame = _trial()
     for df in ("satterthwaite", "kenward_roger"):
 
@@ -29,9 +30,9 @@ def measure() -> Iterator[str]:
                 df=df,
             ).contrasts()
 
-        yield f"{df:15} {seconds(fit, times=5):.2f} s"
+        yield Line(f"MMRM of {SUBJECTS:,} subjects, {VISITS} visits: {df}", alone(fit, rounds=5))
     timing = (0.2, 0.4, 0.6, 0.8, 1.0)
-    yield f"design of 5 looks {seconds(lambda: sequential.design(timing), times=30) * 1000:.1f} ms (goal 12 ms)"
+    yield Line("design of 5 looks", alone(lambda: sequential.design(timing), rounds=30), seconds_limit=0.012)
 
 
 def _trial() -> pd.DataFrame:

@@ -54,9 +54,7 @@ class Job(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(
-                name="one_job_per_purpose", fields=["kind", "cut", "look"], nulls_distinct=False
-            ),
+            models.UniqueConstraint(name="one_job_per_purpose", fields=["kind", "cut", "look"], nulls_distinct=False),
         ]
 
     def __str__(self) -> str:

@@ -84,9 +84,7 @@ class _Collected:
 def follow(setting: Setting, person: Person, arm_free: ArmFree, booked: Appointments, arm: Arm) -> Course:
     """The course of one randomised participant in one arm."""
     seed, index, parameters = setting.seed, person.index, setting.parameters
-    day0 = infuse(
-        seed, index, arm, person, started_at=booked.infusion_at, design=setting.design, parameters=parameters
-    )
+    day0 = infuse(seed, index, arm, person, started_at=booked.infusion_at, design=setting.design, parameters=parameters)
     beliefs = stream(seed, "guess", index)
     unsure, belief = beliefs.random(2)
     guess = first_guess(unsure, belief, day0.cadss_at_end, parameters)
@@ -280,9 +278,7 @@ def _guesses(known: _Follow, visits: list[VisitRecord], beliefs: np.random.Gener
         yield Guess(who, design.infusion, max(design.clock), guess, _confidence(u[2], guess), why)
         if week4:
             later = _later_guess(known, guess, u[3:6], week4.day)
-            yield Guess(
-                who, week4.id, None, later, _confidence(u[6], later), why if later == guess else "benefit"
-            )
+            yield Guess(who, week4.id, None, later, _confidence(u[6], later), why if later == guess else "benefit")
 
 
 def _later_guess(known: _Follow, guess: GuessValue, u: FloatArray, day: int) -> GuessValue:

@@ -36,9 +36,7 @@ class Moment:
     suicidal: bool = False
 
 
-def answer(
-    instrument: Instrument, moment: Moment, rng: np.random.Generator, parameters: Parameters
-) -> Values:
+def answer(instrument: Instrument, moment: Moment, rng: np.random.Generator, parameters: Parameters) -> Values:
     """A complete form: item id to coded value. Items that the form's skip rule leaves out are absent.
 
     Draws the same count of random numbers whatever the state, so that both arms share them.
@@ -91,9 +89,7 @@ def _graded(
     return values | _suicidal_item(instrument, moment, uniform, law)
 
 
-def _suicidal_item(
-    instrument: Instrument, moment: Moment, uniform: FloatArray, law: Items
-) -> dict[str, int | None]:
+def _suicidal_item(instrument: Instrument, moment: Moment, uniform: FloatArray, law: Items) -> dict[str, int | None]:
     """The item on suicidal thoughts: rarely above 0, more often in low mood."""
     name = law.suicidal_items.get(instrument.rules)
     if name is None:
@@ -123,9 +119,7 @@ def _global_change(
     return _named(instrument, 8 - codes if instrument.items[0].reverse else codes)
 
 
-def _expectancy(
-    instrument: Instrument, moment: Moment, noise: FloatArray, _: FloatArray, __: Parameters
-) -> Values:
+def _expectancy(instrument: Instrument, moment: Moment, noise: FloatArray, _: FloatArray, __: Parameters) -> Values:
     """SETS: items 1, 3, 5 positive, 2, 4, 6 negative expectancy."""
     person = moment.person
     odd = np.arange(len(instrument.items)) % 2 == 0
@@ -142,9 +136,7 @@ def _paindetect(
     return {name: signs.get(name, value) for name, value in values.items()}
 
 
-def _dn4(
-    instrument: Instrument, moment: Moment, _: FloatArray, uniform: FloatArray, parameters: Parameters
-) -> Values:
+def _dn4(instrument: Instrument, moment: Moment, _: FloatArray, uniform: FloatArray, parameters: Parameters) -> Values:
     share = parameters.items.dn4[moment.person.stratum]
     return _named(instrument, (uniform < share).astype(np.float64))
 
@@ -163,9 +155,7 @@ def _suicidality(
 ) -> Values:
     """C-SSRS: ideation 1-5 with its skip rule, intensity only with ideation, behaviour 0."""
     wish = uniform[0] < _probability(parameters.items.wish_to_be_dead, moment.z[_M])
-    severity = (
-        (5 if uniform[1] < 0.3 else 4) if moment.suicidal else int(wish) + int(wish and uniform[1] < 0.2)
-    )
+    severity = (5 if uniform[1] < 0.3 else 4) if moment.suicidal else int(wish) + int(wish and uniform[1] < 0.2)
     values: Values = {}
     for position, item in enumerate(instrument.items):
         if item.id.startswith("i"):
@@ -183,9 +173,7 @@ def _intensity(item: Item, severity: int, uniform: float) -> int:
     return min(max(item.minimum, 1) + int(uniform * 2) + (severity > 3), item.maximum)
 
 
-def _dissociation(
-    instrument: Instrument, moment: Moment, _: FloatArray, uniform: FloatArray, __: Parameters
-) -> Values:
+def _dissociation(instrument: Instrument, moment: Moment, _: FloatArray, uniform: FloatArray, __: Parameters) -> Values:
     """A CADSS total spread over the items: so many of all items' points, drawn without replacement."""
     spans = [item.maximum - item.minimum for item in instrument.items]
     owners = np.repeat(np.arange(len(spans)), spans)

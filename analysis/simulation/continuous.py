@@ -51,9 +51,7 @@ def continuous_trial(seed: int, arms: Sequence[Arm], parameters: Parameters) -> 
     return pd.DataFrame(columns)
 
 
-def _latent(
-    seed: int, sites: list[int], arms: Sequence[Arm], guess: list[str], parameters: Parameters
-) -> FloatArray:
+def _latent(seed: int, sites: list[int], arms: Sequence[Arm], guess: list[str], parameters: Parameters) -> FloatArray:
     """Z, shape (participants, anchor days, 4)."""
     law = parameters.latent
     days = np.array(law.anchor_days, float)
@@ -77,23 +75,17 @@ def _outcomes(seed: int, z: FloatArray, parameters: Parameters) -> dict[str, Flo
     shape = (len(laws), z.shape[1])
     noise = np.array([stream(seed, "continuous", i).standard_normal(shape) for i in range(len(z))])
     return {
-        name: (
-            law.mean + law.slope * z[:, :, DIMENSIONS.index(law.dimension)] + law.noise * noise[:, k]
-        ).ravel()
+        name: (law.mean + law.slope * z[:, :, DIMENSIONS.index(law.dimension)] + law.noise * noise[:, k]).ravel()
         for k, (name, law) in enumerate(laws.items())
     }
 
 
-def _dissociation_and_guess(
-    seed: int, arms: Sequence[Arm], parameters: Parameters
-) -> tuple[FloatArray, list[str]]:
+def _dissociation_and_guess(seed: int, arms: Sequence[Arm], parameters: Parameters) -> tuple[FloatArray, list[str]]:
     """CADSS at the infusion's end and the participant's guess, as on the infusion day of the full trial."""
     peaks = np.array([stream(seed, "infusion", i).random() for i in range(len(arms))])
     active = np.array([arm == "active" for arm in arms])
     law = parameters.infusion.cadss_at_end
-    drawn = np.where(
-        active, negative_binomial(peaks, law["active"]), negative_binomial(peaks, law["control"])
-    )
+    drawn = np.where(active, negative_binomial(peaks, law["active"]), negative_binomial(peaks, law["control"]))
     cadss = np.clip(drawn, 0, 92)
     u = np.array([stream(seed, "guess", i).random(2) for i in range(len(arms))]).reshape(-1, 2)
     return cadss, [first_guess(x[0], x[1], c, parameters) for x, c in zip(u, cadss, strict=True)]

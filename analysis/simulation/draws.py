@@ -54,9 +54,7 @@ def expit(logit: float) -> float:
     return float(special.expit(logit))
 
 
-def clipped_round(
-    values: FloatArray | float, low: FloatArray | float, high: FloatArray | float
-) -> FloatArray:
+def clipped_round(values: FloatArray | float, low: FloatArray | float, high: FloatArray | float) -> FloatArray:
     """Values rounded to integers and kept within the response set."""
     rounded: FloatArray = np.clip(np.rint(values), low, high)
     return rounded

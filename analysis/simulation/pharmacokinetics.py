@@ -61,9 +61,7 @@ def _system(law: Pk, weight_kg: float, person: FloatArray) -> FloatArray:
     )
 
 
-def _amounts(
-    system: FloatArray, segments: tuple[RateSegment, ...], mg_per_ml: float, minute: float
-) -> FloatArray:
+def _amounts(system: FloatArray, segments: tuple[RateSegment, ...], mg_per_ml: float, minute: float) -> FloatArray:
     """Amounts (4,) in mg at a minute: through every segment before it, then without input."""
     rates, vectors = np.linalg.eig(system)
     amounts = np.zeros(4)

@@ -76,9 +76,7 @@ def store_truth(*, participants: int, seed: int) -> None:
     scenarios = {
         name: {
             key: {"value": round(truth.value, 5), "mcse": round(truth.mcse, 6)}
-            for key, truth in realistic_truth(
-                load_parameters(name), participants=participants, seed=seed
-            ).items()
+            for key, truth in realistic_truth(load_parameters(name), participants=participants, seed=seed).items()
         }
         for name in SCENARIOS
     }

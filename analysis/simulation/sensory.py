@@ -53,9 +53,7 @@ def values_of(z: Mapping[str, float], norms: Mapping[str, QstNorm]) -> dict[str,
     return value
 
 
-def trials(
-    value: Mapping[str, float], stratum: Stratum, rng: np.random.Generator, law: Qst
-) -> tuple[QstTrial, ...]:
+def trials(value: Mapping[str, float], stratum: Stratum, rng: np.random.Generator, law: Qst) -> tuple[QstTrial, ...]:
     """All raw trials of one area, in the order of the DFNS protocol.
 
     stratum: dynamic allodynia is commoner in neuropathic pain. Always draws the same count of numbers.
@@ -163,8 +161,7 @@ def _turning_points(name: str, value: float, noise: FloatArray, *, low: float) -
     exponents = _steps(np.log2(value / low) + spread, 0, round(np.log2(512 / low)))
     directions = ["ascending"] * 5 + ["descending"] * 5
     return [
-        QstTrial(name, k % 5 + 1, directions[k], float(force), "mN")
-        for k, force in enumerate(low * 2.0**exponents)
+        QstTrial(name, k % 5 + 1, directions[k], float(force), "mN") for k, force in enumerate(low * 2.0**exponents)
     ]
 
 
@@ -196,9 +193,7 @@ def _pinprick_ratings(value: float, noise: FloatArray) -> list[QstTrial]:
 def _allodynia(present: bool, uniform: FloatArray, strength: float) -> list[QstTrial]:
     """Ratings of light touch: 0 unless there is dynamic mechanical allodynia."""
     ratings = np.floor(uniform * (2 + 30 * strength)) if present else np.zeros(15)
-    return [
-        QstTrial("DMA", k + 1, _BRUSHES[k // 5], rating, "0-100") for k, rating in enumerate(ratings.tolist())
-    ]
+    return [QstTrial("DMA", k + 1, _BRUSHES[k // 5], rating, "0-100") for k, rating in enumerate(ratings.tolist())]
 
 
 def _wind_up(value: float, noise: FloatArray) -> list[QstTrial]:
@@ -223,8 +218,7 @@ def _pressure(value: float, noise: FloatArray, law: Qst) -> list[QstTrial]:
     sd = min(law.within_log10, 0.5 * np.log10(_HARDEST_KPA / value))
     readings = np.clip(_to_grid(_spread(value, noise, sd, log10=True), 1.0), 1, _HARDEST_KPA)
     return [
-        QstTrial("PPT", k + 1, "", kpa, "kPa", cutoff=kpa >= _HARDEST_KPA)
-        for k, kpa in enumerate(readings.tolist())
+        QstTrial("PPT", k + 1, "", kpa, "kPa", cutoff=kpa >= _HARDEST_KPA) for k, kpa in enumerate(readings.tolist())
     ]
 
 

@@ -33,9 +33,7 @@ class Clinic:
     the second does not depend on how much the first has drawn.
     """
 
-    def __init__(
-        self, setting: Setting, person: Person, *, items: Stream, qst: Stream, entry: Stream
-    ) -> None:
+    def __init__(self, setting: Setting, person: Person, *, items: Stream, qst: Stream, entry: Stream) -> None:
         self._design, self._parameters, self._person = setting.design, setting.parameters, person
         self._items = stream(setting.seed, items, person.index)
         self._qst = stream(setting.seed, qst, person.index)
@@ -66,8 +64,7 @@ class Clinic:
     def fill_all(self, visit: PlannedVisit, moment: Moment, at: datetime) -> list[FormRecord]:
         """All questionnaires of a visit, one after the other."""
         return [
-            self.fill(visit, form, moment, at + timedelta(minutes=10 + 4 * k))
-            for k, form in enumerate(visit.forms)
+            self.fill(visit, form, moment, at + timedelta(minutes=10 + 4 * k)) for k, form in enumerate(visit.forms)
         ]
 
     def sense(self, visit: PlannedVisit, z: FloatArray, at: datetime) -> Iterator[QstSession]:

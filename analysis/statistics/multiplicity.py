@@ -141,9 +141,7 @@ class _Graph:
             msg = f"transitions has shape {edges.shape}; allowed is ({hypotheses}, {hypotheses})."
             raise ValueError(msg)
         if np.any(~(edges >= 0)) or np.any(edges.sum(axis=1) > 1 + 1e-9) or np.any(np.diag(edges) != 0):
-            raise ValueError(
-                "transitions must be from 0, with rows adding up to at most 1 and a zero diagonal."
-            )
+            raise ValueError("transitions must be from 0, with rows adding up to at most 1 and a zero diagonal.")
         return cls(shares, edges, np.ones(hypotheses, dtype=bool))
 
     def without(self, rejected: int) -> "_Graph":
@@ -172,9 +170,7 @@ def _running_p(
     if fractions.ndim == 1:
         fractions = np.tile(fractions, (hypotheses, 1))
     if fractions.ndim != 2 or fractions.shape[0] != hypotheses or fractions.shape[1] < looks:
-        msg = (
-            f"timing has shape {fractions.shape}; allowed is (K,) or ({hypotheses}, K), K from {looks} looks."
-        )
+        msg = f"timing has shape {fractions.shape}; allowed is (K,) or ({hypotheses}, K), K from {looks} looks."
         raise ValueError(msg)
     p = np.ones_like(statistics)
     for j, (family, column) in enumerate(zip(spending, statistics.T, strict=True)):

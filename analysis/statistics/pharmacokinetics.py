@@ -125,25 +125,19 @@ def _exposure(
 def _profile(time_h: ArrayLike, concentration: ArrayLike) -> tuple[FloatArray, FloatArray]:
     time, level = np.asarray(time_h, dtype=float), np.asarray(concentration, dtype=float)
     if time.ndim != 1 or time.size == 0 or not np.all(np.isfinite(time)) or np.any(np.diff(time) <= 0):
-        raise ValueError(
-            "time_h is not strictly increasing or holds missing values; allowed are hours in order."
-        )
+        raise ValueError("time_h is not strictly increasing or holds missing values; allowed are hours in order.")
     if level.shape != time.shape:
         msg = f"concentration holds {level.size} values, time_h {time.size}; allowed is one per time."
         raise ValueError(msg)
     if np.any(np.isinf(level)) or np.any(level < 0):
-        raise ValueError(
-            "concentration holds negative or infinite values; allowed are ng/mL from 0, nan if none."
-        )
+        raise ValueError("concentration holds negative or infinite values; allowed are ng/mL from 0, nan if none.")
     if (time <= 0).sum() > 1:
         raise ValueError("time_h holds more than one pre-dose time; allowed is one at or before 0.")
     measured = ~np.isnan(level)
     return np.maximum(time[measured], 0.0), level[measured]
 
 
-def _kept(
-    time: FloatArray, level: FloatArray, quantifiable: NDArray[np.bool_]
-) -> tuple[FloatArray, FloatArray]:
+def _kept(time: FloatArray, level: FloatArray, quantifiable: NDArray[np.bool_]) -> tuple[FloatArray, FloatArray]:
     """The samples that count, starting from nothing in the blood at 0 where no pre-dose sample says
     otherwise.
     """

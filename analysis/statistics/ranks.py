@@ -91,9 +91,7 @@ def hodges_lehmann(
         spread = sqrt(pairs * (first.size + second.size + 1) / 12)
         rank = floor(pairs / 2 + float(ndtri(tail)) * spread) + 1
     rank = max(rank, 1)
-    return Estimate(
-        float(np.median(differences)), nan, float(differences[rank - 1]), float(differences[-rank])
-    )
+    return Estimate(float(np.median(differences)), nan, float(differences[rank - 1]), float(differences[-rank]))
 
 
 def _sample(name: str, values: ArrayLike) -> FloatArray:
@@ -115,9 +113,7 @@ def _exact_rank(first: FloatArray, second: FloatArray, tail: float) -> int:
     """The lower quantile of U: the smallest u with P(U <= u) >= tail."""
     both = np.concatenate([first, second])
     if np.unique(both).size < both.size:
-        raise ValueError(
-            "x and y hold ties, for which there is no exact interval; choose method large_sample."
-        )
+        raise ValueError("x and y hold ties, for which there is no exact interval; choose method large_sample.")
     sums, probability = _rank_sums(rankdata(both), first.size)
     u = sums - first.size * (first.size + 1) / 2
     return round(float(u[np.searchsorted(probability.cumsum(), tail * (1 - 1e-12))]))

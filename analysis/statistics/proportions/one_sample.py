@@ -60,9 +60,7 @@ def _agresti_coull(x: int, n: int, z: float) -> Interval:
     return Interval(centre - half, centre + half)
 
 
-def _beta_tails(
-    x: int, n: int, level: float, *, below: tuple[float, float], above: tuple[float, float]
-) -> Interval:
+def _beta_tails(x: int, n: int, level: float, *, below: tuple[float, float], above: tuple[float, float]) -> Interval:
     """Beta quantiles; `below` and `above` are added to the counts of responders and others for each limit."""
     tail = (1 - level) / 2
     lower = 0.0 if x == 0 else float(beta.ppf(tail, x + below[0], n - x + below[1]))

@@ -75,12 +75,8 @@ def ratio_limits(data: Table, z: float, score: RatioScore) -> tuple[float, float
 
     # Beyond 1e9 a limit is as good as infinite; the score there tells whether one exists.
     edge = 9 * log(10)
-    lower = (
-        -inf if on_log_scale(-edge) <= z else brentq(lambda v: on_log_scale(v) - z, -edge, edge, xtol=1e-13)
-    )
-    upper = (
-        inf if on_log_scale(edge) >= -z else brentq(lambda v: on_log_scale(v) + z, -edge, edge, xtol=1e-13)
-    )
+    lower = -inf if on_log_scale(-edge) <= z else brentq(lambda v: on_log_scale(v) - z, -edge, edge, xtol=1e-13)
+    upper = inf if on_log_scale(edge) >= -z else brentq(lambda v: on_log_scale(v) + z, -edge, edge, xtol=1e-13)
     return exp(lower), exp(upper)
 
 

@@ -41,9 +41,7 @@ def stratified(tables: ArrayLike, *, level: float = 0.95) -> StratifiedResult:
     z = quantile(level)
     statistic, continuity = _cmh(counts)
     p = float(chi2.sf(statistic, 1))
-    return StratifiedResult(
-        _common_odds_ratio(counts, z, p), statistic, continuity, p, _common_difference(counts, z)
-    )
+    return StratifiedResult(_common_odds_ratio(counts, z, p), statistic, continuity, p, _common_difference(counts, z))
 
 
 def _informative(tables: ArrayLike) -> FloatArray:

@@ -51,9 +51,7 @@ class NumberNeededToTreat:
     def __str__(self) -> str:
         if not self.disjoint:
             return f"{self.estimate:.1f} ({self.lower:.1f} to {self.upper:.1f})"
-        return (
-            f"{self.estimate:.1f} (benefit {self.benefit_from:.1f} to infinity to harm {self.harm_from:.1f})"
-        )
+        return f"{self.estimate:.1f} (benefit {self.benefit_from:.1f} to infinity to harm {self.harm_from:.1f})"
 
 
 def risk_difference(
@@ -135,9 +133,7 @@ def test(x1: float, n1: float, x0: float, n0: float) -> IndependenceTest:
     return IndependenceTest(statistic, float(chi2.sf(statistic, 1)), float(exact))
 
 
-def number_needed_to_treat(
-    x1: float, n1: float, x0: float, n0: float, *, level: float = 0.95
-) -> NumberNeededToTreat:
+def number_needed_to_treat(x1: float, n1: float, x0: float, n0: float, *, level: float = 0.95) -> NumberNeededToTreat:
     """Number needed to treat for one more responder, from the Miettinen-Nurminen interval of the difference.
 
     Reference: Altman (1998), BMJ 317:1309. Raises ValueError naming the argument.

@@ -102,9 +102,7 @@ def cox(
     at_events = _event_moments(_Observed(times, events, design.to_numpy(), blocks), beta, ties)
     return CoxFit(
         coefficients=_coefficients(list(design.columns), beta, np.sqrt(np.diag(covariance)), level),
-        proportional_hazards=_proportionality(
-            at_events, _time_scale(times, events, at_events.time), owner, covariates
-        ),
+        proportional_hazards=_proportionality(at_events, _time_scale(times, events, at_events.time), owner, covariates),
         log_likelihood=float(model.loglike(beta)),
         log_likelihood_null=float(model.loglike(np.zeros_like(beta))),
         observations=len(used),
@@ -116,11 +114,7 @@ def cox(
 def _complete(frame: pd.DataFrame, columns: list[str], covariates: Sequence[str]) -> pd.DataFrame:
     missing = [column for column in columns if column not in frame.columns]
     if missing or not covariates:
-        msg = (
-            f"frame has no column {', '.join(missing)}."
-            if missing
-            else "covariates is empty; name at least one."
-        )
+        msg = f"frame has no column {', '.join(missing)}." if missing else "covariates is empty; name at least one."
         raise ValueError(msg)
     used = frame[list(dict.fromkeys(columns))].dropna()
     if used.empty or not (used[columns[1]] == 1).any():
@@ -155,9 +149,7 @@ def _contrasts(covariate: str, series: pd.Series) -> dict[str, FloatArray]:
     if len(levels) < 2:
         msg = f"covariates holds {covariate}, which does not vary; leave it out."
         raise ValueError(msg)
-    return {
-        f"{covariate}[{level}]": (codes == code).astype(float) for code, level in enumerate(levels) if code
-    }
+    return {f"{covariate}[{level}]": (codes == code).astype(float) for code, level in enumerate(levels) if code}
 
 
 def _blocks(used: pd.DataFrame, strata: Sequence[str]) -> NDArray[np.intp]:
@@ -178,17 +170,13 @@ def _fitted(model: PHReg, design: pd.DataFrame) -> tuple[FloatArray, FloatArray]
     for name, spread in zip(design.columns, error, strict=True):
         # An infinite hazard ratio shows as a standard error that dwarfs what data can give.
         if not spread < 20:
-            msg = (
-                f"covariates holds {name}, which separates events from others: its hazard ratio is infinite."
-            )
+            msg = f"covariates holds {name}, which separates events from others: its hazard ratio is infinite."
             raise ValueError(msg)
     return beta, covariance
 
 
 def _event_moments(observed: _Observed, beta: FloatArray, ties: Ties) -> _Events:
-    parts = [
-        _block_moments(observed.of(block), beta, ties) for block in np.unique(observed.block[observed.event])
-    ]
+    parts = [_block_moments(observed.of(block), beta, ties) for block in np.unique(observed.block[observed.event])]
     return _Events(
         np.concatenate([part.time for part in parts]),
         np.concatenate([part.residual for part in parts]),

@@ -24,9 +24,7 @@ def times_and_events(time: ArrayLike, event: ArrayLike) -> tuple[FloatArray, Boo
     """Times (n,) >= 0 and events (n,) True or 1 where it happened; ValueError naming the argument."""
     times = np.asarray(time, dtype=float)
     if times.ndim != 1 or times.size == 0 or not np.all(np.isfinite(times)) or np.any(times < 0):
-        raise ValueError(
-            "time holds missing or negative values, or none; allowed are numbers from 0, one each."
-        )
+        raise ValueError("time holds missing or negative values, or none; allowed are numbers from 0, one each.")
     return times, flags("event", event, times.size)
 
 

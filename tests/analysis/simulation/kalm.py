@@ -22,9 +22,7 @@ def graded(key, count, low, high, dimension, *, reverse=(), source="participant"
 
 
 def named(key, ranges, dimension, *, reverse=(), source="participant"):
-    items = (
-        Item(name, low, high, dimension, reverse=name in reverse) for name, (low, high) in ranges.items()
-    )
+    items = (Item(name, low, high, dimension, reverse=name in reverse) for name, (low, high) in ranges.items())
     return Instrument(key, tuple(items), source)
 
 

@@ -89,9 +89,7 @@ def test_the_dissociation_contrast_is_the_truth_on_the_scale_of_improvement(trut
 def test_the_mediated_difference_is_the_truth_and_confounding_biases_it(scenario, expected):
     frame = mediation_trial(3, 8000, load_parameters(scenario))
     ones = np.ones(len(frame))
-    a = [
-        np.linalg.lstsq(np.column_stack([ones, frame.x]), frame[m], rcond=None)[0][1] for m in ("m_a", "m_q")
-    ]
+    a = [np.linalg.lstsq(np.column_stack([ones, frame.x]), frame[m], rcond=None)[0][1] for m in ("m_a", "m_q")]
     outcome = np.column_stack([ones, frame.x, frame.m_a, frame.m_q])
     b = np.linalg.lstsq(outcome, frame.y, rcond=None)[0]
     difference = a[0] * b[2] - a[1] * b[3]

@@ -14,9 +14,7 @@ START = datetime(2025, 3, 3, 9, tzinfo=UTC)
 def days(design, parameters):
     def run(arm, count=400):
         people = (draw_person(6, i, parameters, sites=6) for i in range(count))
-        return [
-            infuse(6, p.index, arm, p, started_at=START, design=design, parameters=parameters) for p in people
-        ]
+        return [infuse(6, p.index, arm, p, started_at=START, design=design, parameters=parameters) for p in people]
 
     return {arm: run(arm) for arm in ("active", "control")}
 

@@ -31,9 +31,7 @@ def test_nothing_acts_before_the_infusion(parameters):
 
 
 def test_the_arms_differ_by_the_drug_times_the_persons_response_and_by_nothing_else(parameters):
-    active, control = (
-        participant_course(3, 5, arm, site=1, parameters=parameters) for arm in ("active", "control")
-    )
+    active, control = (participant_course(3, 5, arm, site=1, parameters=parameters) for arm in ("active", "control"))
     response = active.arm_free.response
     expected = drug_effect(DAYS, parameters.latent) * response
     assert control.daily() - active.daily() == pytest.approx(expected, abs=1e-12)

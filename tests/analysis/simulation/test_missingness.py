@@ -63,9 +63,7 @@ def test_without_a_rating_the_last_one_before_counts():
     observed[-3 - FIRST_DAY] = 4.0
     severe = np.zeros(len(DAYS), dtype=bool)
     left = [
-        drop_out(
-            4, i, "control", z=constant(0), observed=observed, severe_by_day=severe, parameters=parameters
-        )
+        drop_out(4, i, "control", z=constant(0), observed=observed, severe_by_day=severe, parameters=parameters)
         for i in range(800)
     ]
     assert share(left) == pytest.approx(1 - (1 - logistic(-3.8 + 0.6 * 4)) ** 5, abs=0.05)

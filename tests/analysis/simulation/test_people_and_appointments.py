@@ -59,9 +59,7 @@ def test_recruitment_is_a_poisson_process_with_the_monthly_rate(parameters):
 
 @pytest.fixture(scope="module")
 def booked(design, parameters):
-    return [
-        book(2, i, consent_day=i / 2, site=i % 6, design=design, parameters=parameters) for i in range(400)
-    ]
+    return [book(2, i, consent_day=i / 2, site=i % 6, design=design, parameters=parameters) for i in range(400)]
 
 
 def test_consent_baseline_and_infusion_are_on_weekdays_within_the_screening_period(booked):

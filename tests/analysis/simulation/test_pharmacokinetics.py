@@ -60,11 +60,7 @@ def test_nothing_is_in_the_blood_before_and_the_metabolite_comes_later():
 
 def test_people_differ_and_sample_times_are_the_actual_ones():
     default = load_parameters()
-    peaks = [
-        sample_levels(1, i, weight_kg=70, segments=FULL, parameters=default)[2].ketamine for i in range(60)
-    ]
+    peaks = [sample_levels(1, i, weight_kg=70, segments=FULL, parameters=default)[2].ketamine for i in range(60)]
     assert 150 < np.median(peaks) < 320
     assert 0.1 < np.std(np.log(peaks)) < 0.5
-    assert any(
-        s.minute != s.nominal for s in sample_levels(1, 0, weight_kg=70, segments=FULL, parameters=default)
-    )
+    assert any(s.minute != s.nominal for s in sample_levels(1, 0, weight_kg=70, segments=FULL, parameters=default))

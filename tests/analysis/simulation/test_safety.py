@@ -14,8 +14,7 @@ def found(design, parameters):
     booked = [book(7, i, consent_day=1.0, site=0, design=design, parameters=parameters) for i in range(COUNT)]
     return {
         arm: [
-            (booked[i], harms(7, i, arm, booked=booked[i], visits=after, parameters=parameters))
-            for i in range(COUNT)
+            (booked[i], harms(7, i, arm, booked=booked[i], visits=after, parameters=parameters)) for i in range(COUNT)
         ]
         for arm in ("active", "control")
     }
