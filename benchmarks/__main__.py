@@ -8,6 +8,7 @@ for a disk, for either side, which makes the ratio of saving a form the harder o
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import sys
@@ -24,6 +25,7 @@ def main() -> int:
     make_trial()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trialsite.settings")
     django.setup()
+    logging.disable(logging.WARNING)
     print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} processors")
     broken = 0
     for line in lines():
