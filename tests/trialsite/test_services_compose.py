@@ -87,9 +87,9 @@ def test_closed_files_are_mounted_on_the_closed_side_only() -> None:
     assert holders == {"closed": "ro", "worker-unblinded": "rw"}
 
 
-def test_the_unblinded_worker_reads_blinded_cuts_and_cannot_change_them() -> None:
+def test_cuts_are_written_by_the_blinded_worker_and_read_by_the_others() -> None:
     holders = {service: volumes(service)["cuts"] for service in RUNNING if "cuts" in volumes(service)}
-    assert holders == {"web": "rw", "worker-blinded": "rw", "worker-unblinded": "ro"}
+    assert holders == {"web": "ro", "worker-blinded": "rw", "worker-unblinded": "ro"}
 
 
 def test_what_sees_everything_runs_only_by_hand_and_keeps_nothing_open() -> None:
