@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Max
+from django.utils import timezone
 
 from studies import partial_dates
 from studies.acting import verb
@@ -44,7 +45,7 @@ def report(user: User, *, participant: Participant, entry: AdverseEventEntry) ->
     """Report an adverse event. Raises NotAllowed, ConsentMissing, InvalidEntries (all mistakes at once)."""
     require(may_report_adverse_event(user, participant.site), "report adverse events here")
     require_collection(participant)
-    _check(entry)
+    _check(participant, entry)
     # The row of the participant is locked so that two reports get two numbers.
     Participant.objects.select_for_update().get(pk=participant.pk)
     last = participant.adverse_events.aggregate(last=Max("number"))["last"] or 0
@@ -64,7 +65,7 @@ def correct(user: User, *, adverse_event: AdverseEvent, reason: str, changes: di
         raise InvalidEntry("Give the reason for the change.", field="reason")
     names = AdverseEventEntry.__dataclass_fields__
     entry = AdverseEventEntry(**{name: changes.get(name, getattr(adverse_event, name)) for name in names})
-    _check(entry)
+    _check(adverse_event.participant, entry)
     for name, value in asdict(entry).items():
         setattr(adverse_event, name, value)
     adverse_event.treatment_emergent = _treatment_emergent(adverse_event.participant, entry.started_on)
@@ -72,7 +73,7 @@ def correct(user: User, *, adverse_event: AdverseEvent, reason: str, changes: di
     return adverse_event
 
 
-def _check(entry: AdverseEventEntry) -> None:
+def _check(participant: Participant, entry: AdverseEventEntry) -> None:
     problems: list[InvalidEntry] = []
     for name in ("started_on", "ended_on"):
         if name == "started_on" or entry.ended_on:
@@ -85,21 +86,38 @@ def _check(entry: AdverseEventEntry) -> None:
     if entry.grade not in range(1, 6):
         problems.append(InvalidEntry(f"Grade is {entry.grade}; CTCAE grades are 1 to 5.", field="grade"))
     if unknown := set(entry.seriousness) - set(SERIOUSNESS):
-        problems.append(InvalidEntry(f"Unknown criterion {sorted(unknown)[0]!r}.", field="seriousness"))
+        problems.append(
+            InvalidEntry(f"Unknown criterion {sorted(unknown)[0]!r}; choose from the list.", field="seriousness")
+        )
     if entry.serious != bool(entry.seriousness):
         problems.append(InvalidEntry("A serious event names at least one criterion.", field="seriousness"))
     if entry.relatedness not in AdverseEvent.Relatedness.values:
         problems.append(InvalidEntry("Say how the event is related to the study drug.", field="relatedness"))
     if entry.outcome not in AdverseEvent.Outcome.values:
         problems.append(InvalidEntry("Say what became of it.", field="outcome"))
-    if not problems and entry.ended_on and _ends_first(entry):
-        problems.append(InvalidEntry("The event ends before it starts.", field="ended_on"))
+    if not problems:
+        problems += _problems_of_time(participant, entry)
     if problems:
         raise InvalidEntries(problems)
 
 
-def _ends_first(entry: AdverseEventEntry) -> bool:
-    return partial_dates.bounds(entry.ended_on)[1] < partial_dates.bounds(entry.started_on)[0]
+def _problems_of_time(participant: Participant, entry: AdverseEventEntry) -> list[InvalidEntry]:
+    """What cannot be of two partial dates: an end before the start, or anything that has not happened yet."""
+    today = timezone.now().astimezone(ZoneInfo(participant.site.time_zone)).date()
+    dates = {name: getattr(entry, name) for name in ("started_on", "ended_on") if getattr(entry, name)}
+    problems = [
+        InvalidEntry(f"{text} lies in the future; today is {today}. Give the day as it was told.", field=name)
+        for name, text in dates.items()
+        if partial_dates.bounds(text)[0] > today
+    ]
+    if entry.ended_on and partial_dates.bounds(entry.ended_on)[1] < partial_dates.bounds(entry.started_on)[0]:
+        problems.append(
+            InvalidEntry(
+                f"The event ends ({entry.ended_on}) before it starts ({entry.started_on}). Check both.",
+                field="ended_on",
+            )
+        )
+    return problems
 
 
 def _treatment_emergent(participant: Participant, started_on: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from studies.acting import verb
@@ -32,7 +33,9 @@ def sign_consent(user: User, *, participant: Participant, version: str, signed_a
             field="version",
         )
     if signed_at > timezone.now():
-        raise InvalidEntry("The time of signature lies in the future.", field="signed_at")
+        raise InvalidEntry(
+            "The time of signature lies in the future. Give the time on the signed paper.", field="signed_at"
+        )
     if participant.consents.filter(version=version, withdrawn_at__isnull=True).exists():
         raise AlreadyDone(f"{participant} has already signed version {version}.")
     consent = Consent.objects.create(participant=participant, version=version, signed_at=signed_at, obtained_by=user)
@@ -44,30 +47,52 @@ def sign_consent(user: User, *, participant: Participant, version: str, signed_a
 
 @verb(because="consent withdrawn")
 def withdraw_consent(user: User, *, consent: Consent, scope: str, withdrawn_at: datetime, reason: str) -> Consent:
-    """End a consent. What was collected stays; with scope `collection` nothing new may be collected.
+    """End a consent, and with it every other version that the participant has signed: a person withdraws, not a paper.
 
-    Raises NotAllowed, AlreadyDone, InvalidEntry.
+    What was collected stays. With scope `collection` nothing new may be collected, and the participation ends; who
+    withdrew the treatment only may still withdraw the rest later. Raises NotAllowed, AlreadyDone, InvalidEntry.
     """
-    consent = Consent.objects.select_for_update().select_related("participant__site").get(pk=consent.pk)
-    require(may_obtain_consent(user, consent.participant.site), "record a withdrawal of consent here")
-    if consent.withdrawn_at:
-        raise AlreadyDone(f"This consent was withdrawn on {consent.withdrawn_at:%d %b %Y}.")
+    consent = Consent.objects.select_for_update(of=("self",)).select_related("participant__site").get(pk=consent.pk)
+    participant = consent.participant
+    require(may_obtain_consent(user, participant.site), "record a withdrawal of consent here")
     if scope not in Consent.Scope.values:
         raise InvalidEntry("Say what is withdrawn: the treatment, or any further data.", field="scope")
-    if withdrawn_at < consent.signed_at:
-        raise InvalidEntry("The withdrawal lies before the signature.", field="withdrawn_at")
+    ended = list(withdrawable(participant, scope).select_for_update())
+    if consent not in ended:
+        raise AlreadyDone(f"This consent was withdrawn on {consent.withdrawn_at:%d %b %Y}.")
+    _check_withdrawal(ended, withdrawn_at, reason)
+    for each in ended:
+        each.withdrawn_at, each.withdrawal_scope = withdrawn_at, scope
+    Consent.objects.bulk_update(ended, ["withdrawn_at", "withdrawal_scope"])
+    if scope == Consent.Scope.COLLECTION:
+        day = withdrawn_at.astimezone(ZoneInfo(participant.site.time_zone)).date()
+        Participant.objects.filter(pk=participant.pk, status__in=_IN_THE_STUDY).update(
+            status=Participant.Status.WITHDRAWN, ended_on=day, end_reason="Consent withdrawn"
+        )
+    consent.refresh_from_db(fields=["withdrawn_at", "withdrawal_scope"])
+    return consent
+
+
+_IN_THE_STUDY = (Participant.Status.SCREENING, Participant.Status.RANDOMISED)
+
+
+def withdrawable(participant: Participant, scope: str) -> QuerySet[Consent]:
+    """The consents of which `scope` has not been withdrawn yet, oldest first."""
+    signed = participant.consents.order_by("signed_at")
+    if scope == Consent.Scope.COLLECTION:
+        return signed.exclude(withdrawal_scope=Consent.Scope.COLLECTION)
+    return signed.filter(withdrawn_at__isnull=True)
+
+
+def _check_withdrawal(ended: list[Consent], withdrawn_at: datetime, reason: str) -> None:
+    if withdrawn_at < ended[-1].signed_at:
+        raise InvalidEntry(
+            "The withdrawal lies before the signature. Check the date, or the consent.", field="withdrawn_at"
+        )
+    if withdrawn_at > timezone.now():
+        raise InvalidEntry("The withdrawal lies in the future. Record it when it has happened.", field="withdrawn_at")
     if not reason.strip():
         raise InvalidEntry("Give the reason, or 'not given'.", field="reason")
-    consent.withdrawn_at, consent.withdrawal_scope = withdrawn_at, scope
-    consent.save(update_fields=["withdrawn_at", "withdrawal_scope"])
-    if scope == Consent.Scope.COLLECTION and consent.participant.status in (
-        Participant.Status.SCREENING,
-        Participant.Status.RANDOMISED,
-    ):
-        Participant.objects.filter(pk=consent.participant_id).update(
-            status=Participant.Status.WITHDRAWN, ended_on=withdrawn_at.date(), end_reason="Consent withdrawn"
-        )
-    return consent
 
 
 def require_collection(participant: Participant, *assessments: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from studies.acting import verb
 from studies.errors import AlreadyDone, InvalidEntries, InvalidEntry, NotEligible
@@ -89,8 +90,10 @@ def decide(
     Exclusion makes the participant a screen failure. Raises NotAllowed, NotEligible, AlreadyDone, InvalidEntry.
     """
     require(may_decide_eligibility(user, participant.site), "decide on eligibility here")
-    participant = Participant.objects.select_for_update(of=("self",)).get(pk=participant.pk)
+    participant = Participant.objects.select_for_update(of=("self",)).select_related("site").get(pk=participant.pk)
     _require_undecided(participant)
+    if participant.status != Participant.Status.SCREENING:
+        raise AlreadyDone(f"{participant} is {participant.get_status_display().lower()}: there is nothing to decide.")
     standing = in_the_way(participant)
     if included and standing:
         raise NotEligible(f"{participant} cannot be included: {', '.join(standing)} failed or not yet known.")
@@ -105,7 +108,7 @@ def decide(
     )
     if not included:
         participant.status = Participant.Status.SCREEN_FAILURE
-        participant.ended_on = decided_at.date()
+        participant.ended_on = decided_at.astimezone(ZoneInfo(participant.site.time_zone)).date()
         participant.end_reason = (reason or f"Criteria {', '.join(standing)}")[:200]
         participant.save(update_fields=["status", "ended_on", "end_reason"])
     return decision

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from django.db.models import Max
+from datetime import date
 
-from studies import identity
+from django.db.models import Max
+from django.utils import timezone
+
+from studies import identity, partial_dates
 from studies.acting import verb
-from studies.errors import InvalidEntry
-from studies.models import ContactDetails, Participant, Site, User, Visit
+from studies.errors import InvalidEntries, InvalidEntry
+from studies.models import ContactDetails, Participant, Site, Study, User, Visit
 from studies.permissions import may_enrol, may_see_identity, require
 from studies.protocol import ProtocolDefinition
 from studies.protocol.schedule import VisitPlan
+
+OLDEST = 120
 
 
 @verb(because="participant enrolled")
@@ -25,15 +30,18 @@ def enrol(
     """Enrol a participant at a site under the newest protocol version, with all planned visits, still undated.
 
     sex: F or M. birth: year (1974), or year and month (1974-05). contact: fields of studies.identity.FIELDS.
-    Raises NotAllowed; InvalidEntry for sex or birth.
+    Raises NotAllowed; InvalidEntries for sex and birth; InvalidEntry for a study that was finished elsewhere.
     """
     require(may_enrol(user, site), f"enrol participants at site {site.code}")
-    if sex not in Participant.Sex.values:
-        raise InvalidEntry(f"Sex is {sex!r}; choose female (F) or male (M).", field="sex")
-    if not birth:
-        raise InvalidEntry("Give the year of birth, or the year and month (1974-05).", field="birth")
+    _check(sex, birth, timezone.now().date())
     # Two coordinators may press at once: the site's row is locked before the next number is read.
     site = Site.objects.select_for_update().select_related("study").get(pk=site.pk)
+    if site.study.origin == Study.Origin.IMPORTED:
+        raise InvalidEntry(
+            f"{site.study.code} was finished elsewhere and imported: nobody is enrolled in it here. Choose a site of"
+            " a study that is conducted here.",
+            field="site",
+        )
     number = (site.participants.aggregate(last=Max("screening_number"))["last"] or 0) + 1
     protocol = site.study.protocol_versions.latest("id")
     participant = Participant.objects.create(
@@ -52,6 +60,28 @@ def enrol(
     if contact:
         ContactDetails.objects.create(participant=participant, ciphertext=identity.encrypt(contact))
     return participant
+
+
+def _check(sex: str, birth: str, today: date) -> None:
+    problems = []
+    if sex not in Participant.Sex.values:
+        problems.append(InvalidEntry(f"Sex is {sex!r}; choose female (F) or male (M).", field="sex"))
+    try:
+        partial_dates.check(birth, field="birth")
+        known = not birth.count("-") > 1 and today.year - OLDEST <= int(birth[:4]) and birth <= f"{today:%Y-%m}"
+    except InvalidEntry:
+        known = False
+    if not known:
+        # A day of birth would tell who it is: it is not kept.
+        problems.append(
+            InvalidEntry(
+                f"Birth is {birth!r}; a year from {today.year - OLDEST} to {today.year} is expected, or a year and"
+                " month (1974-05), without the day.",
+                field="birth",
+            )
+        )
+    if problems:
+        raise InvalidEntries(problems)
 
 
 def planned_visits(definition: ProtocolDefinition) -> list[VisitPlan]:

@@ -65,9 +65,15 @@ def start_infusion(
     allocation = Allocation.objects.filter(participant=participant).first()
     if allocation is None:
         raise InvalidEntry("The participant has not been randomised: there is no kit.", field="kit_number")
+    if participant.status != Participant.Status.RANDOMISED:
+        raise InvalidEntry(
+            f"{participant} is {participant.get_status_display().lower()}: nothing is infused any more.",
+            field="kit_number",
+        )
     if allocation.kit_number != kit_number.strip():
         raise InvalidEntry(
-            f"Kit {kit_number} is not the one allocated to {participant} ({allocation.kit_number}).",
+            f"Kit {kit_number} is not the one allocated to {participant} ({allocation.kit_number}). Fetch that kit;"
+            " give nothing from this one.",
             field="kit_number",
         )
     if Infusion.objects.filter(participant=participant).exists():

@@ -13,12 +13,16 @@ _PARTIAL = re.compile(r"^\d{4}(-(0[1-9]|1[0-2])(-\d\d)?)?$")
 def check(text: str, *, field: str) -> str:
     """The text itself, if it is a year, a month or a real day. Raises InvalidEntry naming `field`."""
     if not _PARTIAL.match(text):
-        raise InvalidEntry(f"{text!r} is not a date: give 2026, 2026-11 or 2026-11-24.", field=field)
+        raise InvalidEntry(
+            f"{text!r} is not a date. Give 2026-11-24, or 2026-11 or 2026 if the day is not known.", field=field
+        )
     if len(text) == len("2026-11-24"):
         try:
             date.fromisoformat(text)
         except ValueError as error:
-            raise InvalidEntry(f"{text} is not a day of the calendar.", field=field) from error
+            raise InvalidEntry(
+                f"{text} is not a day of the calendar. Check it, or give the month alone.", field=field
+            ) from error
     return text
 
 

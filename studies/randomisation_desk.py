@@ -10,6 +10,7 @@ from studies.findings import values_of
 from studies.models import Allocation, Deviation, Participant, Stratum, User
 from studies.permissions import may_randomise, require
 from studies.protocol.design import stratum_code
+from studies.visits import site_day
 
 
 @verb(because="participant randomised")
@@ -59,6 +60,6 @@ def correct_stratum(user: User, *, participant: Participant, true_levels: dict[s
         participant=participant,
         kind=Deviation.Kind.STRATUM,
         severity=Deviation.Severity.MINOR,
-        occurred_on=allocation.allocated_at.date(),
+        occurred_on=site_day(participant, allocation.allocated_at),
         description=f"Randomised as {frozen}; should have been {true}. {reason}",
     )

@@ -58,7 +58,7 @@ def start_visit(user: User, *, visit: Visit, started_at: datetime) -> Visit:
     """A participant is here (or on the telephone): the visit takes place.
 
     Out of its window it is kept, flagged, and recorded as a deviation: minor, or major beyond twice the window.
-    Raises NotAllowed, ConsentMissing, AlreadyDone.
+    Raises NotAllowed, ConsentMissing, AlreadyDone, InvalidEntry after the day on which the participant left.
     """
     participant = visit.participant
     require(
@@ -68,6 +68,10 @@ def start_visit(user: User, *, visit: Visit, started_at: datetime) -> Visit:
     require_collection(participant)
     if visit.status != Visit.Status.PLANNED:
         raise AlreadyDone(f"Visit {visit.code} is already {visit.get_status_display().lower()}.")
+    if participant.ended_on and site_day(participant, started_at) > participant.ended_on:
+        raise InvalidEntry(
+            f"{participant} left the study on {participant.ended_on:%d %b %Y}: no visit takes place after that day."
+        )
     severity = window_of(visit).deviation(started_at)
     visit.started_at, visit.status = started_at, Visit.Status.DONE
     visit.out_of_window = severity is not None
