@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from outcomes.models import QSTSession, Response
 from outcomes.scoring import load_instrument
@@ -90,6 +91,11 @@ def _forms_of_visit(visit: Visit, saved: _Saved, now: datetime) -> list[Form]:
     return [form for form in forms if form is not None]
 
 
+class _SavedResponse(NamedTuple):
+    pk: int
+    status: str
+
+
 class _Saved:
     """What is saved of the participants, read in a handful of queries."""
 
@@ -99,9 +105,13 @@ class _Saved:
         self.visits = list(Visit.objects.filter(participant__in=keys).order_by("participant", "position"))
         for visit in self.visits:
             visit.participant = self.participants[visit.participant_id]
+        # Thousands of responses on a page of participants: their states, not the rows as objects.
+        rows = Response.objects.filter(participant__in=keys, visit__isnull=False)
         self.responses = {
-            (r.visit_id, r.instrument.key, r.minute, r.respondent): r
-            for r in Response.objects.filter(participant__in=keys, visit__isnull=False).select_related("instrument")
+            (visit, key, minute, respondent): _SavedResponse(pk, status)
+            for visit, key, minute, respondent, pk, status in rows.values_list(
+                "visit_id", "instrument__key", "minute", "respondent", "pk", "status"
+            )
         }
         self.qst = set(QSTSession.objects.filter(participant__in=keys).values_list("visit_id", flat=True))
         self.infusions = dict(Infusion.objects.filter(participant__in=keys).values_list("visit_id", "ended_at"))
@@ -145,7 +155,7 @@ def _label(name: str, assessment: DueAssessment) -> str:
     return label
 
 
-def _response_state(response: Response) -> State:
+def _response_state(response: _SavedResponse) -> State:
     if response.status in (Response.Status.NOT_DONE, Response.Status.REFUSED):
         return State.NOT_DONE
     return State.COMPLETE if response.status == Response.Status.COMPLETE else State.PARTIAL
