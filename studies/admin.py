@@ -108,7 +108,10 @@ class RecordAdmin(ReadOnlyAdmin):
         return (*texts, "participant__identifier") if self._of_participant() else tuple(texts)
 
     def get_list_select_related(self, request: HttpRequest) -> tuple[str, ...]:
-        return tuple(field.name for field in self._own_fields() if isinstance(field, models.ForeignKey))
+        """What the columns name, and the study that many of them name in turn."""
+        keys = [field for field in self._own_fields() if isinstance(field, models.ForeignKey)]
+        of_study = [f"{f.name}__study" for f in keys if any(g.name == "study" for g in f.related_model._meta.fields)]
+        return (*(field.name for field in keys), *of_study)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The audit trail's own page; Django's log knows nothing of verbs."""

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import _flush_as_owner
+from tests.conftest import empty_tables
 from tests.studies.intruder import ARMS, BlindTrial, arm_in, begin_trial, ruin_every_row
 from trialsite.services.connection import database_url
 
@@ -32,7 +32,7 @@ def trial(request: pytest.FixtureRequest, django_db_setup: None, django_db_block
                 ruin_every_row(app)
     yield begun
     with django_db_blocker.unblock():
-        _flush_as_owner(None)  # type: ignore[arg-type]
+        empty_tables()
 
 
 @pytest.fixture

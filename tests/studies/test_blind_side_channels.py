@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import _flush_as_owner
+from tests.conftest import empty_tables
 from tests.studies.intruder import BlindTrial, arm_in, begin_trial, halves, part_that_tells, tells
 
 WAITING = 64
@@ -26,7 +26,7 @@ def trial(django_db_setup: None, django_db_blocker: Any) -> Iterator[BlindTrial]
         begun = begin_trial(allocated=6, waiting=WAITING)
     yield begun
     with django_db_blocker.unblock():
-        _flush_as_owner(None)  # type: ignore[arg-type]
+        empty_tables()
 
 
 @pytest.fixture
@@ -312,6 +312,25 @@ def test_neither_the_order_of_kits_nor_of_keys_nor_of_times_tells(app: psycopg.C
         ranks = [sorted(values).index(value) for value in values]
         assert not tells([rank % 2 for rank in ranks], arms), column
         assert not tells(halves(ranks), arms), column
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "status = 'screening'",
+        "status = 'screening', stratum_id = (SELECT max(id) FROM studies_stratum)",
+        "status = 'screening', study_id = study_id, identifier = 'somebody else'",
+        "status = 'screening', id = id + 1000000",
+    ],
+)
+def test_nobody_draws_twice_whatever_is_written_on_him(app: psycopg.Connection, trial: BlindTrial, change: str):
+    """A second row for the same person would be compared with the first."""
+    participant = trial.allocated[0]
+    with pytest.raises(psycopg.Error) as refusal:
+        app.execute(f"UPDATE studies_participant SET {change} WHERE id = %s", [participant])
+        allocate(app, participant)
+    assert refusal.value.sqlstate in ("TS011", "TS012", "TS014")
+    assert "randomised" in str(refusal.value) or "no such participant" in str(refusal.value)
 
 
 def test_choosing_the_stratum_chooses_the_list_and_shows_no_more(app: psycopg.Connection, trial: BlindTrial):

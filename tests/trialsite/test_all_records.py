@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.db import ProgrammingError
+from django.db import ProgrammingError, connection
 from django.db.models import Q, QuerySet
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from outcomes.models import Response, Score
@@ -18,6 +19,7 @@ from outcomes.responses import ResponseEntry, save_response
 from studies.infusions import ReadingEntry, record_readings
 from studies.models import ClosedAccount, Infusion, User, record_kinds
 from tests.trialsite.busy_site import BusySite
+from tests.trialsite.desk_pages import Inline
 
 pytestmark = pytest.mark.django_db
 # Who people are is on the page of the participant, for the staff of the site alone.
@@ -163,3 +165,34 @@ def test_the_refusal_is_the_databases_and_not_the_pages(superuser: User):
 
 def test_somebody_without_a_session_is_sent_to_the_sign_in(db: None):
     assert Client().get("/admin/studies/reading/").status_code == 302
+
+
+def test_all_records_are_listed_on_one_page_that_runs_nothing(busy: BusySite):
+    page = busy.as_("data_manager").get("/admin/records/")
+    assert page.status_code == 200
+    assert Inline(page.content.decode()).found == []
+    listed = {model["object_name"] for app in page.context["app_list"] for model in app["models"]}
+    assert {"Participant", "Response", "DataCut", "Job"} <= listed
+    assert "ClosedAccount" not in listed
+
+
+def test_the_history_of_a_record_is_the_audit_trails(busy: BusySite):
+    visit = busy.first.visits.first()
+    assert visit
+    answer = busy.as_("monitor").get(f"/admin/studies/visit/{visit.pk}/history/")
+    assert answer.status_code == 302
+    assert answer["Location"] == f"/admin/participants/{busy.first.identifier}/history/?kind=visit&record={visit.pk}"
+
+
+def test_a_list_takes_no_more_queries_when_it_is_longer(busy: BusySite):
+    browser = busy.as_("data_manager")
+
+    def queries(kind: str) -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get(f"/admin/{kind}/").status_code == 200
+        return len(captured)
+
+    kinds = ("studies/visit", "studies/participant", "outcomes/response", "outcomes/qsttrial", "studies/allocation")
+    before = [queries(kind) for kind in kinds]
+    busy.add(2)
+    assert [queries(kind) for kind in kinds] == before
