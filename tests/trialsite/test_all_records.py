@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from rest_framework.authtoken.models import Token
 
 from outcomes.models import Response, Score
 from outcomes.responses import ResponseEntry, save_response
@@ -196,3 +197,10 @@ def test_a_list_takes_no_more_queries_when_it_is_longer(busy: BusySite):
     before = [queries(kind) for kind in kinds]
     busy.add(2)
     assert [queries(kind) for kind in kinds] == before
+
+
+@pytest.mark.parametrize("page", ["", "add/", "1/change/"])
+def test_a_superuser_neither_reads_nor_makes_the_token_of_somebody_else(superuser: User, page: str):
+    """With the token of a nurse he would act in her name, and see the side effects that she sees."""
+    assert sign_in(superuser).get(f"/admin/authtoken/tokenproxy/{page}").status_code == 404
+    assert [model for model in admin.site._registry if issubclass(model, Token | User)] == []
