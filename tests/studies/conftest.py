@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
 import pytest
 
 from studies.models import ProtocolVersion, Site, User
 from tests import factories
-from tests.conftest import django_as
+from tests.conftest import django_as, empty_tables
+from tests.studies.intruder import BlindTrial, begin_trial, ruin_every_row
 
 
 @pytest.fixture
@@ -35,3 +40,21 @@ def participants(version: ProtocolVersion, investigator: User) -> factories.Part
 @pytest.fixture
 def randomisation_list(version: ProtocolVersion) -> None:
     factories.make_list(version.study, django_as)
+
+
+@pytest.fixture(scope="module", params=["as it stands", "after app changed every row that it can write"])
+def attacked(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> Iterator[BlindTrial]:
+    with django_db_blocker.unblock():
+        begun = begin_trial(allocated=12)
+        if request.param != "as it stands":
+            with begun.connect() as app:
+                ruin_every_row(app)
+    yield begun
+    with django_db_blocker.unblock():
+        empty_tables()
+
+
+@pytest.fixture
+def app(attacked: BlindTrial) -> Iterator[psycopg.Connection]:
+    with attacked.connect() as connection:
+        yield connection
