@@ -11,15 +11,18 @@ from django.utils import timezone
 from studies.acting import verb
 from studies.errors import AlreadyDone, ConsentMissing, InvalidEntry
 from studies.models import Consent, Participant, User
-from studies.partial_dates import age_on
+from studies.partial_dates import ages_on
 from studies.permissions import may_obtain_consent, require
 
 
 @verb(because="consent signed")
-def sign_consent(user: User, *, participant: Participant, version: str, signed_at: datetime) -> Consent:
+def sign_consent(
+    user: User, *, participant: Participant, version: str, signed_at: datetime, age_years: int | None = None
+) -> Consent:
     """Record that a participant signed a consent version, obtained by `user`.
 
-    The first one also fixes the participant's age, which is counted on that day (DOMAIN I1).
+    The first one also fixes the participant's age, which is counted on that day. It follows from the birth where it
+    can; a birth known to the year or month may leave it open, and `age_years` then says it.
     Raises NotAllowed; InvalidEntry for a version not in force on that day or a time in the future; AlreadyDone.
     """
     require(may_obtain_consent(user, participant.site), f"obtain consent at site {participant.site.code}")
@@ -40,9 +43,18 @@ def sign_consent(user: User, *, participant: Participant, version: str, signed_a
         raise AlreadyDone(f"{participant} has already signed version {version}.")
     consent = Consent.objects.create(participant=participant, version=version, signed_at=signed_at, obtained_by=user)
     if participant.age_years is None and participant.birth:
-        participant.age_years = age_on(day, participant.birth)
+        participant.age_years = _age(ages_on(day, participant.birth), age_years)
         participant.save(update_fields=["age_years"])
     return consent
+
+
+def _age(possible: tuple[int, int], said: int | None) -> int | None:
+    youngest, oldest = possible
+    if said is not None and not youngest <= said <= oldest:
+        raise InvalidEntry(
+            f"An age of {said} does not fit the birth: {youngest} to {oldest} years are possible.", field="age_years"
+        )
+    return youngest if youngest == oldest else said
 
 
 @verb(because="consent withdrawn")

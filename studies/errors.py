@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import DatabaseError, IntegrityError
 
@@ -17,6 +18,14 @@ class TrialError(Exception):
         super().__init__(message)
         self.message = message
         self.field = field
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Exceptions travel between processes by their arguments; ours have one by keyword."""
+        return _again, (type(self), self.message, self.field)
+
+
+def _again(kind: type[TrialError], message: str, field: str | None) -> TrialError:
+    return kind(message, field=field)
 
 
 class NotAllowed(TrialError):
@@ -55,6 +64,9 @@ class InvalidEntries(TrialError):
     def __init__(self, problems: list[InvalidEntry]) -> None:
         super().__init__(" ".join(problem.message for problem in problems))
         self.problems = problems
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return InvalidEntries, (self.problems,)
 
 
 class ReasonMissing(TrialError):

@@ -38,11 +38,10 @@ def bounds(text: str) -> tuple[date, date]:
     return first, date.fromordinal(following.toordinal() - 1)
 
 
-def age_on(day: date, birth: str) -> int | None:
-    """Completed years on `day`; None where the partial date of birth leaves it open."""
+def ages_on(day: date, birth: str) -> tuple[int, int]:
+    """The youngest and the oldest age, in completed years, that a partial date of birth allows on `day`."""
     earliest, latest = bounds(birth)
-    oldest, youngest = _completed_years(earliest, day), _completed_years(latest, day)
-    return oldest if oldest == youngest else None
+    return _completed_years(latest, day), _completed_years(earliest, day)
 
 
 def _completed_years(born: date, day: date) -> int:

@@ -37,7 +37,9 @@ def enter_screening(screening: records.Screening, *, site: Site, staff: Staff, u
 def _enrol(screening: records.Screening, site: Site, staff: Staff) -> Participant:
     coordinator = staff.coordinator
     with acting(coordinator, entered_at=screening.consented_at):
-        participant = enrolment.enrol(coordinator, site=site, sex=screening.person.sex, birth=_birth(screening))
+        participant = enrolment.enrol(
+            coordinator, site=site, sex=screening.person.sex, birth=f"{screening.born_on:%Y-%m}"
+        )
         day = visits.site_day(participant, screening.consented_at)
         version = participant.protocol_version.definition.consent_in_force(day, site.code)
         consents.sign_consent(
@@ -45,14 +47,9 @@ def _enrol(screening: records.Screening, site: Site, staff: Staff) -> Participan
             participant=participant,
             version=version.version if version else "",
             signed_at=screening.consented_at,
+            age_years=screening.person.age,
         )
     return participant
-
-
-def _birth(screening: records.Screening) -> str:
-    """Year and month; the day only where the age on the day of consent would otherwise be open."""
-    same_month = screening.born_on.month == screening.consented_at.month
-    return f"{screening.born_on:%Y-%m-%d}" if same_month else f"{screening.born_on:%Y-%m}"
 
 
 def _visit(entering: Entering, screening: records.Screening, code: str) -> None:

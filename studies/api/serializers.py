@@ -180,6 +180,7 @@ class EnrolBody(serializers.Serializer[Any]):
 class ConsentBody(serializers.Serializer[Any]):
     version = serializers.CharField()
     signed_at = serializers.DateTimeField()
+    age_years = serializers.IntegerField(required=False, help_text="Where the birth leaves the age open")
 
 
 class PlanBody(serializers.Serializer[Any]):

@@ -81,3 +81,24 @@ def test_withdrawing_everything_ends_collection_and_keeps_what_there_is(coordina
     assert enrolled.visits.exists()
     with pytest.raises(ConsentMissing):
         require_collection(enrolled)
+
+
+def test_an_age_that_the_birth_leaves_open_is_asked_for(coordinator, site):
+    this_month = timezone.now().date().replace(year=1974)
+    participant = enrol(coordinator, site=site, sex="F", birth=f"{this_month:%Y-%m}")
+    with pytest.raises(InvalidEntry, match="does not fit the birth"):
+        sign_consent(coordinator, participant=participant, version="1.0", signed_at=an_hour_ago(), age_years=40)
+    assert participant.age_years is None
+    youngest = timezone.now().year - 1975
+    sign_consent(coordinator, participant=participant, version="1.0", signed_at=an_hour_ago(), age_years=youngest)
+    participant.refresh_from_db()
+    assert participant.age_years == youngest
+
+
+def test_refusals_travel_between_processes():
+    import pickle
+
+    from studies.errors import InvalidEntries
+
+    refusal = pickle.loads(pickle.dumps(InvalidEntries([InvalidEntry("too high", field="sbp")])))  # noqa: S301
+    assert (refusal.problems[0].message, refusal.problems[0].field) == ("too high", "sbp")
