@@ -7,10 +7,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from http.cookiejar import CookieJar
 from typing import Any
 from urllib.parse import urlencode, urljoin
+
+from tests.journeys.forms import forms_of
 
 LONGEST_ANSWER = 60.0  # seconds
 
@@ -34,42 +35,6 @@ class Answer:
 
 
 @dataclass
-class _Form:
-    """A form that posts: where to, what it would send if nothing were typed, and the fields it has."""
-
-    action: str
-    fields: dict[str, str] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
-
-
-class _Forms(HTMLParser):
-    """The forms of a page that post."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[_Form] = []
-        self._inside = False
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        about = dict(attrs)
-        if tag == "form":
-            self._inside = (about.get("method") or "").lower() == "post"
-            if self._inside:
-                self.found.append(_Form(about.get("action") or ""))
-        name = about.get("name")
-        if not (self._inside and name and tag in ("input", "select", "textarea", "button")):
-            return
-        self.found[-1].names.add(name)
-        if tag == "input" and (about.get("type") not in ("radio", "checkbox") or "checked" in about):
-            self.found[-1].fields[name] = about.get("value") or ""
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "form":
-            self._inside = False
-
-
-@dataclass
 class Visitor:
     """Somebody at the door `door` (its address), with cookies of their own; `token` opens the API without them."""
 
@@ -90,7 +55,7 @@ class Visitor:
         Raises LookupError when the page has no such form.
         """
         page = self.get(path)
-        forms = _Forms(page.text).found
+        forms = forms_of(page.text)
         form = next((f for f in forms if typed.keys() <= f.names and to in ("", f.action)), None)
         if form is None:
             shown = [sorted(f.names) for f in forms]
