@@ -25,6 +25,8 @@ from studies.models import Infusion, Participant, User, Visit
 from studies.permissions import may_enter_response, may_run_infusion, require
 
 MISSING_REASONS = ("not_answered", "refused", "not_applicable", "unreadable", "not_done")
+# Why an imported form has no answer to an item; nobody chooses it.
+NOT_IN_SOURCE = "not_in_source"
 Status = Response.Status
 
 
@@ -131,13 +133,19 @@ def _checked(entry: ResponseEntry, instrument: Instrument) -> dict[str, tuple[fl
         for name in entry.items.keys() - instrument.items.keys()
     ]
     checked: dict[str, tuple[float | None, str | None]] = {}
+    imported = entry.source == Response.Source.IMPORT
     for name in instrument.items:
         value = entry.items.get(name)
         if value is None:
             asked = "not_answered" if instrument.is_open(name, entry.items) else "not_applicable"
             reason = entry.missing.get(name, asked)
-            if reason not in MISSING_REASONS:
-                problems.append(InvalidEntry(f"{reason!r} is no reason for an open item.", field=name))
+            if reason not in MISSING_REASONS and not (imported and reason == NOT_IN_SOURCE):
+                problems.append(
+                    InvalidEntry(
+                        f"{reason!r} is no reason for an open item; choose one of {', '.join(MISSING_REASONS)}.",
+                        field=name,
+                    )
+                )
             checked[name] = (None, reason)
             continue
         problem = instrument.items[name].problem(value)

@@ -32,7 +32,7 @@ def sign_consent(
     if in_force is None or in_force.version != version:
         known = in_force.version if in_force else "none"
         raise InvalidEntry(
-            f"Consent version {version} is not the one in force on {day:%d %b %Y} (that is {known}).",
+            f"Consent version {version} is not the one in force on {day:%-d %b %Y} (that is {known}). Check both.",
             field="version",
         )
     if signed_at > timezone.now():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -123,21 +123,44 @@ def record_readings(user: User, *, infusion: Infusion, readings: Sequence[Readin
     return _fire_rules(infusion, plan)
 
 
-@verb(because="reading corrected")
-def correct_reading(user: User, *, reading: Reading, value: Decimal, reason: str) -> Reading:
-    """Change a saved reading. Raises NotAllowed, InvalidEntry."""
-    require(may_run_infusion(user, reading.participant.site), "correct readings here")
+@verb(because="readings corrected")
+def correct_readings(
+    user: User, *, infusion: Infusion, minute: int, values: Mapping[str, Decimal], reason: str
+) -> list[SafetyEvent]:
+    """Change readings saved at a timepoint, {parameter: new value}, and return the rules that fire because of it.
+
+    A rule that had fired stays: it is what people acted on. Raises NotAllowed, InvalidEntry without a reason,
+    InvalidEntries naming every value out of range.
+    """
+    require(may_run_infusion(user, infusion.participant.site), "correct readings here")
     if not reason.strip():
         raise InvalidEntry("Give the reason for the change.", field="reason")
-    entry = ReadingEntry(reading.minute, reading.parameter, reading.taken_at, value)
-    if problem := _problem(plan_of(reading.participant), entry):
-        raise InvalidEntry(problem, field=reading.parameter)
-    reading.value, reading.missing_reason = value, None
-    reading.save(update_fields=["value", "missing_reason"])
-    return reading
+    plan = plan_of(infusion.participant)
+    saved = {r.parameter: r for r in infusion.readings.select_for_update().filter(minute=minute)}
+    if unknown := values.keys() - saved.keys():
+        raise InvalidEntry(f"No {sorted(unknown)[0]} was saved at {minute} min: there is nothing to correct.")
+    entries = [
+        ReadingEntry(minute, parameter, r.taken_at, values.get(parameter, r.value), None)
+        for parameter, r in saved.items()
+        if parameter in values or r.value is not None
+    ]
+    _refuse_implausible(plan, entries)
+    for parameter, value in values.items():
+        saved[parameter].value, saved[parameter].missing_reason = value, None
+    Reading.objects.bulk_update([saved[parameter] for parameter in values], ["value", "missing_reason"])
+    return _fire_rules(infusion, plan)
 
 
 def _check(plan: InfusionPlan, infusion: Infusion, readings: Sequence[ReadingEntry]) -> None:
+    _refuse_implausible(plan, readings)
+    saved = infusion.readings.filter(minute__in={r.minute for r in readings}).values_list("minute", "parameter")
+    if repeated := {(r.minute, r.parameter) for r in readings} & set(saved):
+        minute, parameter = sorted(repeated)[0]
+        raise AlreadyDone(f"{parameter} at {minute} min has already been saved. Correct it there, with a reason.")
+
+
+def _refuse_implausible(plan: InfusionPlan, readings: Sequence[ReadingEntry]) -> None:
+    """Raise InvalidEntries naming every value that cannot be, alone or beside another of its timepoint."""
     problems = [
         InvalidEntry(message, field=f"{r.parameter}-{r.minute}") for r in readings if (message := _problem(plan, r))
     ]
@@ -146,13 +169,9 @@ def _check(plan: InfusionPlan, infusion: Infusion, readings: Sequence[ReadingEnt
         by_minute.setdefault(reading.minute, {})[reading.parameter] = reading.value
     for minute, values in by_minute.items():
         if message := plausibility.pressure_refusal(plan, values.get("sbp"), values.get("dbp")):
-            problems.append(InvalidEntry(message, field=f"sbp-{minute}"))
+            problems.append(InvalidEntry(f"{message} Check both values.", field=f"sbp-{minute}"))
     if problems:
         raise InvalidEntries(problems)
-    saved = infusion.readings.filter(minute__in=by_minute).values_list("minute", "parameter")
-    if repeated := {(r.minute, r.parameter) for r in readings} & set(saved):
-        minute, parameter = sorted(repeated)[0]
-        raise AlreadyDone(f"{parameter} at {minute} min has already been saved. Correct it there, with a reason.")
 
 
 def _problem(plan: InfusionPlan, reading: ReadingEntry) -> str | None:
@@ -251,6 +270,8 @@ def end_infusion(
     plan = plan_of(participant)
     if infusion.ended_at:
         raise AlreadyDone("The infusion has already ended.")
+    if ended_at <= infusion.started_at:
+        raise InvalidEntry("The infusion ends before it starts. Check the time.", field="ended_at")
     try:
         delivered = infusion_arithmetic.delivered_volume_ml(segments)
     except ValueError as error:

@@ -19,7 +19,7 @@ from outcomes.imports.table import Table, read_table
 from outcomes.imports.trial import ImportedAnswers, ImportedTrial
 from outcomes.instrument_versions import current, load_instruments
 from outcomes.models import ImportedFile, InstrumentVersion, Response
-from outcomes.responses import insert_imported, score_row
+from outcomes.responses import NOT_IN_SOURCE, insert_imported, score_row
 from outcomes.scoring import load_instrument, score
 from studies.acting import Actor, verb
 from studies.enrolment import planned_visits
@@ -28,7 +28,6 @@ from studies.models import Participant, ProtocolVersion, Study, Visit
 from studies.protocol import ProtocolDefinition
 from studies.protocols import load_protocol
 
-NOT_IN_SOURCE = "not_in_source"
 NO_VALUES = "No value in the imported file"
 # In place of a scoring version: nothing here scored it.
 NOT_SCORED = "imported"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
 from studies import infusions as verbs
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
-from studies.models import Infusion, Participant
-from studies.permissions import may_run_infusion, may_see_arm_revealing, visible_participants
+from studies.models import Infusion, Participant, Reading, SafetyEvent
+from studies.permissions import may_answer_criteria, may_run_infusion, may_see_arm_revealing, visible_participants
 from studies.protocol.infusion_arithmetic import Segment
 from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
 
@@ -44,6 +45,8 @@ def infusions(request: HttpRequest) -> HttpResponse:
 @shows_refusals
 def infusion(request: HttpRequest, identifier: str) -> HttpResponse:
     person = find_participant(request, identifier)
+    if person.protocol_version.definition.infusion is None:
+        raise Http404
     running = Infusion.objects.filter(participant=person).select_related("participant__site", "visit").first()
     errors: dict[str, str] = {}
     if request.method == "POST":
@@ -64,31 +67,55 @@ def infusion(request: HttpRequest, identifier: str) -> HttpResponse:
         errors=errors,
         typed=request.POST,
         plan=verbs.plan_of(person),
+        may_answer=may_answer_criteria(user_of(request), person.site),
         may_run=may_run_infusion(user_of(request), person.site),
-        **(_readings(request, person, running) if running else {}),
+        **(_readings(request, person, running, errors) if running else {}),
     )
 
 
-def _readings(request: HttpRequest, person: Participant, running: Infusion) -> dict[str, Any]:
-    """The readings so far and the next one due; only for those who may see them."""
+def _readings(request: HttpRequest, person: Participant, running: Infusion, errors: dict[str, str]) -> dict[str, Any]:
+    """The readings so far and those to enter now; only for those who may see them."""
     if not may_see_arm_revealing(user_of(request), person.site):
         return {"hidden": True}
     plan = verbs.plan_of(person)
     saved = {(r.minute, r.parameter): r for r in running.readings.all()}
     done = {minute for minute, _ in saved}
+    asked = request.POST.get("minute") or request.GET.get("minute", "")
     waiting = [minute for minute in plan.readings_at_minutes if minute not in done]
+    chosen = next((minute for minute in plan.readings_at_minutes if str(minute) == asked), None)
+    minute = chosen if chosen is not None else waiting[0] if waiting else None
     rules = {rule.id: rule for rule in person.protocol_version.definition.safety_rules}
+    last = [
+        verbs.ReadingEntry(r.minute, r.parameter, r.taken_at, r.value) for r in saved.values() if r.minute == max(done)
+    ]
     return {
-        "next_minute": waiting[0] if waiting else None,
-        "next_at": running.started_at + timedelta(minutes=waiting[0]) if waiting else None,
+        "minute": minute,
+        "minute_saved": minute in done,
+        "minute_at": None if minute is None else running.started_at + timedelta(minutes=minute),
+        "fields": [
+            {
+                "parameter": parameter,
+                "id": f"{parameter.key}-{minute}",
+                "typed": _typed(request, parameter.key, saved.get((minute or 0, parameter.key))),
+                "message": errors.get(f"{parameter.key}-{minute}", ""),
+            }
+            for parameter in plan.parameters
+        ],
         "table": [
             {"parameter": p, "cells": [saved.get((minute, p.key)) for minute in plan.readings_at_minutes]}
             for p in plan.parameters
         ],
+        "unusual": verbs.unusual(plan, last),
         "fired": [
             {"event": e, "rule": rules[e.rule]} for e in running.safety_events.order_by("-minute") if e.rule in rules
         ],
     }
+
+
+def _typed(request: HttpRequest, key: str, saved: Reading | None) -> str:
+    if request.method == "POST":
+        return request.POST.get(key, "")
+    return "" if saved is None or saved.value is None else f"{saved.value.normalize():f}"
 
 
 def _act(request: HttpRequest, person: Participant, running: Infusion | None) -> str:
@@ -96,6 +123,8 @@ def _act(request: HttpRequest, person: Participant, running: Infusion | None) ->
         return _start(request, person)
     if "end" in request.POST:
         return _end(request, running)
+    if "event" in request.POST:
+        return _happened(request, running)
     return _read(request, person, running)
 
 
@@ -103,7 +132,7 @@ def _start(request: HttpRequest, person: Participant) -> str:
     started = verbs.start_infusion(
         user_of(request),
         participant=person,
-        weight_kg=_number(request, "weight_kg", "Weight"),
+        weight_kg=_number(request, "weight_kg", "Weight", "a number of kilograms"),
         started_at=timezone.now(),
         kit_number=request.POST.get("kit_number", ""),
     )
@@ -111,27 +140,69 @@ def _start(request: HttpRequest, person: Participant) -> str:
 
 
 def _read(request: HttpRequest, person: Participant, running: Infusion) -> str:
+    """Save what was read at one timepoint; values saved before are corrected, with a reason."""
     minute = int(_number(request, "minute", "Timepoint"))
-    readings, problems = [], []
-    for parameter in verbs.plan_of(person).parameters:
-        typed = request.POST.get(parameter.key, "").strip()
-        try:
-            value = _number(request, parameter.key, parameter.label) if typed else None
-        except InvalidEntry as problem:
-            problems.append(problem)
-            continue
-        missing = None if value is not None else "not_done"
-        readings.append(verbs.ReadingEntry(minute, parameter.key, timezone.now(), value, missing))
+    values, problems = _values(request, person, minute)
     if problems:
         raise InvalidEntries(problems)
-    fired = verbs.record_readings(user_of(request), infusion=running, readings=readings)
-    return f"Readings at {minute} min saved." + ("" if not fired else " A safety rule has fired: see below.")
+    saved = dict(running.readings.filter(minute=minute).values_list("parameter", "value"))
+    if saved:
+        changed = {key: value for key, value in values.items() if value is not None and value != saved.get(key)}
+        fired = verbs.correct_readings(
+            user_of(request), infusion=running, minute=minute, values=changed, reason=request.POST.get("reason", "")
+        )
+        done = "corrected"
+    else:
+        readings = [
+            verbs.ReadingEntry(minute, key, timezone.now(), value, None if value is not None else "not_done")
+            for key, value in values.items()
+        ]
+        fired = verbs.record_readings(user_of(request), infusion=running, readings=readings)
+        done = "saved"
+    return f"Readings at {minute} min {done}." + _said(fired)
+
+
+def _values(
+    request: HttpRequest, person: Participant, minute: int
+) -> tuple[dict[str, Decimal | None], list[InvalidEntry]]:
+    values: dict[str, Decimal | None] = {}
+    problems = []
+    for parameter in verbs.plan_of(person).parameters:
+        low, high = parameter.hard
+        try:
+            typed = request.POST.get(parameter.key, "").strip()
+            allowed = f"a number from {low:f} to {high:f} {parameter.unit}".rstrip()
+            values[parameter.key] = _number(request, parameter.key, parameter.label, allowed) if typed else None
+        except InvalidEntry as problem:
+            problems.append(InvalidEntry(problem.message, field=f"{parameter.key}-{minute}"))
+    return values, problems
+
+
+def _happened(request: HttpRequest, running: Infusion) -> str:
+    """Something that the protocol names happened now: chest pain, the wish to stop."""
+    event = request.POST["event"]
+    minute = max(0, int((timezone.now() - running.started_at).total_seconds() // 60))
+    fired = verbs.record_event(user_of(request), infusion=running, event=event, minute=minute)
+    return f"Recorded at {minute} min." + _said(fired)
+
+
+def _said(fired: Sequence[SafetyEvent]) -> str:
+    return " A safety rule has fired: see below." if fired else ""
 
 
 def _end(request: HttpRequest, running: Infusion) -> str:
     ended_at = _ended_at(request, running)
+    if not running.started_at < ended_at <= timezone.now():
+        raise InvalidEntry(
+            "The end lies before the start, or ahead. Check the time, or leave it empty: now.", field="ended_at"
+        )
     minutes = Decimal(round((ended_at - running.started_at).total_seconds() / 60, 2)).quantize(Decimal("0.01"))
     held = _number(request, "held_min", "Minutes held") if request.POST.get("held_min", "").strip() else Decimal(0)
+    if not 0 <= held < minutes:
+        raise InvalidEntry(
+            f"Minutes held is {held:f}; the infusion lasted {minutes:.0f} min. Give less than that, or leave it empty.",
+            field="held_min",
+        )
     segments = [Segment(Decimal(0), minutes - held, running.planned_rate_ml_h)]
     if held:
         segments.append(Segment(minutes - held, minutes, Decimal(0)))
@@ -152,12 +223,13 @@ def _ended_at(request: HttpRequest, running: Infusion) -> datetime:
         raise InvalidEntry("Say when the infusion ended: date and time.", field="ended_at") from error
 
 
-def _number(request: HttpRequest, name: str, label: str) -> Decimal:
-    typed = request.POST.get(name, "").strip().replace(",", ".")
+def _number(request: HttpRequest, name: str, label: str, allowed: str = "a number") -> Decimal:
+    typed = request.POST.get(name, "").strip()
     try:
-        value = Decimal(typed)
-    except InvalidOperation as error:
-        raise InvalidEntry(f"{label} is {typed!r}; a number is expected.", field=name) from error
+        value = Decimal(typed.replace(",", "."))
+    except InvalidOperation:
+        value = Decimal("NaN")
     if not value.is_finite():
-        raise InvalidEntry(f"{label} is {typed!r}; a number is expected.", field=name)
+        met = f"{label} is {typed!r}" if typed else f"{label} is empty"
+        raise InvalidEntry(f"{met}; {allowed} is expected. Check the value.", field=name)
     return value

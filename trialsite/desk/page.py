@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, cast
 
 from django.contrib import messages
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -70,6 +71,12 @@ def refusals(error: TrialError) -> dict[str, str]:
     return {problem.field or "": problem.message for problem in problems}
 
 
+def show_on(form: Form, error: TrialError) -> None:
+    """Put a refusal beside the entries it is about; what belongs to no field stands at the top."""
+    for field, message in refusals(error).items():
+        form.add_error(field if field in form.fields else None, message)
+
+
 def shows_refusals(view: View) -> View:
     """A page whose verb refuses the person or the moment says so in a sentence, never by a traceback."""
 
@@ -84,7 +91,24 @@ def shows_refusals(view: View) -> View:
 
 
 def say(request: HttpRequest, text: str) -> None:
+    """Say on the next page what was done."""
     messages.success(request, text)
 
 
-__all__ = ["Http404", "find_participant", "in_sight", "page", "refusals", "say", "shows_refusals", "user_of"]
+def warn(request: HttpRequest, text: str) -> None:
+    """Say on the next page what was not done, or needs to be looked at."""
+    messages.warning(request, text)
+
+
+__all__ = [
+    "Http404",
+    "find_participant",
+    "in_sight",
+    "page",
+    "refusals",
+    "say",
+    "show_on",
+    "shows_refusals",
+    "user_of",
+    "warn",
+]

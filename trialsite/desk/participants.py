@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -9,14 +10,16 @@ from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 
 from outcomes.due import forms_of, visit_state
 from studies.enrolment import enrol
 from studies.errors import TrialError
-from studies.models import Participant, Site
-from studies.permissions import may_enrol, visible_participants, visible_sites
-from trialsite.desk.page import page, refusals, say, shows_refusals, user_of
+from studies.models import Participant, Site, Study, User
+from studies.permissions import may_enrol, require, visible_participants, visible_sites
+from trialsite.desk.fields import DeskForm
+from trialsite.desk.page import page, say, show_on, shows_refusals, user_of
 
 PER_PAGE = 50
 
@@ -33,7 +36,7 @@ def participants(request: HttpRequest) -> HttpResponse:
             | Q(allocation__randomisation_number__iexact=text)
             | Q(allocation__kit_number__iexact=text)
         )
-    if (site := request.GET.get("site", "")).isdigit():
+    if (site := request.GET.get("site", "")).isdecimal():
         rows = rows.filter(site=int(site))
     if status := request.GET.get("status"):
         rows = rows.filter(status=status)
@@ -54,8 +57,13 @@ def participants(request: HttpRequest) -> HttpResponse:
         sites=sites,
         statuses=Participant.Status.choices,
         query=query.urlencode(),
-        may_enrol=any(may_enrol(user, site) for site in sites),
+        may_enrol=bool(enrolling_sites(sites, user)),
     )
+
+
+def enrolling_sites(sites: Iterable[Site], user: User) -> list[Site]:
+    """The sites at which the person may enrol: those of studies that are conducted here."""
+    return [site for site in sites if may_enrol(user, site) and site.study.origin == Study.Origin.CONDUCTED]
 
 
 def _grid(rows: list[Participant]) -> list[dict[str, Any]]:
@@ -73,10 +81,10 @@ def _visit_codes(grid: list[dict[str, Any]]) -> list[str]:
     return list(rows.pop()) if len(rows) == 1 else [""] * max((len(row) for row in rows), default=0)
 
 
-class EnrolForm(forms.Form):
+class EnrolForm(DeskForm):
     site = forms.ModelChoiceField(Site.objects.none(), empty_label=None)
     sex = forms.ChoiceField(choices=Participant.Sex.choices, widget=forms.RadioSelect)
-    birth = forms.CharField(label="Year of birth", help_text="1974, or year and month: 1974-05", max_length=7)
+    birth = forms.CharField(label="Year of birth", help_text="1974, or year and month: 1974-05")
     name = forms.CharField(required=False, help_text="Kept encrypted, apart from the trial's data")
     telephone = forms.CharField(required=False)
     email = forms.EmailField(required=False)
@@ -85,28 +93,28 @@ class EnrolForm(forms.Form):
 @shows_refusals
 def enrol_page(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
+    sites = enrolling_sites(visible_sites(user).select_related("study"), user)
+    require(bool(sites), "enrol participants")
     form = EnrolForm(request.POST or None)
-    sites = [site.pk for site in visible_sites(user) if may_enrol(user, site) and site.study.origin == "conducted"]
     field = form.fields["site"]
-    field.queryset = Site.objects.filter(pk__in=sites).select_related("study")  # type: ignore[attr-defined]
-    errors: dict[str, str] = {}
+    field.queryset = Site.objects.filter(pk__in=[site.pk for site in sites]).select_related("study")  # type: ignore[attr-defined]
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         contact = {name: given[name] for name in ("name", "telephone", "email") if given[name]}
         try:
             enrolled = enrol(user, site=given["site"], sex=given["sex"], birth=given["birth"], contact=contact)
         except TrialError as error:
-            errors = refusals(error)
+            show_on(form, error)
         else:
             say(request, f"Enrolled as {enrolled.identifier}. Next: consent.")
             return redirect("admin:participant", identifier=enrolled.identifier)
-    status = 422 if form.errors or errors else 200
     return page(
         request,
-        "enrol.html",
+        "entry.html",
         room="participants",
         title="Enrol a participant",
+        status=422 if form.errors else 200,
         form=form,
-        errors=errors,
-        status=status,
+        save="Enrol participant",
+        back=reverse("admin:participants"),
     )

@@ -12,10 +12,11 @@ from studies.errors import InvalidEntry, TrialError
 from studies.models import Membership, Role, Site, Study, User
 from studies.people import end_role, give_role, make_account
 from studies.permissions import administered_studies, require
-from trialsite.desk.page import View, page, refusals, say, shows_refusals, user_of
+from trialsite.desk.fields import DeskForm
+from trialsite.desk.page import View, page, say, show_on, shows_refusals, user_of, warn
 
 
-class RoleForm(forms.Form):
+class RoleForm(DeskForm):
     """A role for somebody, who gets an account if there is none yet."""
 
     username = forms.CharField(label="User name", max_length=150, help_text="Never used again for another person")
@@ -33,12 +34,11 @@ def people(request: HttpRequest) -> HttpResponse:
     form = RoleForm(request.POST or None)
     form.fields["study"].queryset = studies  # type: ignore[attr-defined]
     form.fields["site"].queryset = Site.objects.filter(study__in=studies)  # type: ignore[attr-defined]
-    errors: dict[str, str] = {}
     if request.method == "POST" and form.is_valid():
         try:
             say(request, _give(user_of(request), form.cleaned_data))
         except TrialError as error:
-            errors = refusals(error)
+            show_on(form, error)
         else:
             return redirect("admin:people")
     members = Membership.objects.filter(study__in=studies, ended_at__isnull=True)
@@ -47,9 +47,8 @@ def people(request: HttpRequest) -> HttpResponse:
         "people.html",
         room="study",
         title="People",
-        status=422 if errors or form.errors else 200,
+        status=422 if form.errors else 200,
         form=form,
-        errors=errors,
         members=members.select_related("user", "study", "site").order_by("study", "user__username", "role"),
     )
 
@@ -78,7 +77,7 @@ def end(request: HttpRequest, pk: int) -> HttpResponse:
         try:
             end_role(user_of(request), membership=member, reason=request.POST.get("reason", ""))
         except TrialError as error:
-            say(request, error.message)
+            warn(request, error.message)
         else:
             say(request, f"{member.user.username} is no longer {member.get_role_display().lower()}.")
     return redirect("admin:people")

@@ -16,7 +16,7 @@ from outcomes.models import QSTSession
 from outcomes.qst_layout import AREAS, Cell, layout
 from outcomes.qst_sessions import SessionEntry, TrialEntry, correct_session, save_session
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
-from studies.models import Participant, Visit
+from studies.models import Draft, Participant, Visit
 from studies.permissions import may_enter_qst, require
 from trialsite.desk import drafts
 from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
@@ -40,13 +40,17 @@ def qst(request: HttpRequest, identifier: str, visit: str) -> HttpResponse:
     require(may_enter_qst(user_of(request), person.site), "see or enter QST here")
     saved = QSTSession.objects.filter(visit=found).first()
     key = f"qst/{person.pk}/{visit}"
-    typed = _typed(request, key, saved)
+    if drafts.discarded(request, key):
+        return redirect(request.path)
+    draft = None if request.method == "POST" else drafts.find(user_of(request), key)
+    typed = _typed(request, draft, saved)
     errors: dict[str, str] = {}
     if request.method == "POST":
         try:
             _save(request, person, found, saved)
         except TrialError as error:
             errors = refusals(error)
+            drafts.keep_typed(request, key)
         else:
             drafts.forget(user_of(request), key)
             say(request, f"QST of visit {visit} saved.")
@@ -66,15 +70,16 @@ def qst(request: HttpRequest, identifier: str, visit: str) -> HttpResponse:
         values=saved.values.order_by("area", "parameter") if saved else (),
         areas=["hand", "foot", "face", "trunk"],
         now=f"{timezone.now().astimezone(ZoneInfo(person.site.time_zone)):%Y-%m-%dT%H:%M}",
+        drafted=draft,
         draft=reverse("admin:draft") + f"?form={key}",
     )
 
 
-def _typed(request: HttpRequest, key: str, saved: QSTSession | None) -> Mapping[str, str]:
+def _typed(request: HttpRequest, draft: Draft | None, saved: QSTSession | None) -> Mapping[str, str]:
     if request.method == "POST":
         return request.POST.dict()
-    if draft := drafts.read(user_of(request), key):
-        return draft
+    if draft is not None:
+        return drafts.texts(draft)
     if saved is None:
         return {}
     return {
@@ -114,7 +119,11 @@ def _trials(request: HttpRequest) -> list[TrialEntry]:
                     value = float(text) if text else None
                 except ValueError:
                     problems.append(
-                        InvalidEntry(f"{row.label} is {text!r}; a number is expected.", field=_name(area, cell))
+                        InvalidEntry(
+                            f"{row.label} is {text!r}; a number ({row.unit}) is expected. Check it, or leave the field"
+                            " empty: not done.",
+                            field=_name(area, cell),
+                        )
                     )
                     continue
                 missing = "not_done" if value is None else None

@@ -16,6 +16,7 @@ from analysis.plans import current_plan
 from studies.errors import TrialError
 from studies.models import Study
 from studies.permissions import require, visible_studies
+from trialsite.desk.fields import DeskForm
 from trialsite.desk.page import View, page, refusals, say, shows_refusals, user_of
 
 UNPLANNED = "unplanned"
@@ -70,7 +71,7 @@ def report_pdf(request: HttpRequest, code: str, number: int) -> HttpResponse:
     return HttpResponse(bytes(_report(request, code, number).pdf), content_type="application/pdf", headers=headers)
 
 
-class LookForm(forms.Form):
+class LookForm(DeskForm):
     """What is ordered, on which cut. Raises InvalidEntry for a study without a frozen plan."""
 
     look = forms.ChoiceField(label="Which look", widget=forms.RadioSelect)

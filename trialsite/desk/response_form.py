@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
@@ -13,11 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from outcomes.due import Form, State, forms_of
-from outcomes.models import Response, ResponseItem
+from outcomes.models import Response, ResponseItem, Score
 from outcomes.responses import MISSING_REASONS, ResponseEntry, correct_response, save_response
 from outcomes.scoring import Instrument, load_instrument
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
-from studies.models import Participant
+from studies.models import Draft, Participant
 from studies.permissions import may_enter_response, require
 from trialsite.desk import drafts
 from trialsite.desk.page import (
@@ -39,6 +40,7 @@ REASON_WORDS = {
     "not_applicable": "Not applicable",
     "unreadable": "Not readable",
     "not_done": "Not done",
+    "not_in_source": "Not in the source",
 }
 
 
@@ -70,13 +72,17 @@ def response(request: HttpRequest, identifier: str, visit: str, slug: str) -> Ht
     )
     saved = Response.objects.filter(pk=form.response_id).first() if form.response_id else None
     key = f"response/{person.pk}/{visit}/{slug}"
+    if drafts.discarded(request, key):
+        return redirect(request.path)
+    draft = None if request.method == "POST" else drafts.find(user_of(request), key)
     errors: dict[str, str] = {}
-    typed = _typed(request, key, saved)
+    typed = _typed(request, draft, saved)
     if request.method == "POST":
         try:
             _save(request, person, form, instrument, saved)
         except TrialError as error:
             errors = refusals(error)
+            drafts.keep_typed(request, key)
         else:
             drafts.forget(user_of(request), key)
             say(request, f"{form.label} saved.")
@@ -94,7 +100,10 @@ def response(request: HttpRequest, identifier: str, visit: str, slug: str) -> Ht
         entries=_entries(instrument, typed, errors, _previous(person, form)),
         errors=errors,
         typed=typed,
-        reasons=REASON_WORDS,
+        reasons={reason: REASON_WORDS[reason] for reason in MISSING_REASONS},
+        words=REASON_WORDS,
+        imported=_imported(saved),
+        drafted=draft,
         draft=reverse("admin:draft") + f"?form={key}",
         following=following,
     )
@@ -115,17 +124,22 @@ def _form_and_next(person: Participant, visit: str, slug: str) -> tuple[Form, Fo
     raise Http404
 
 
-def _typed(request: HttpRequest, key: str, saved: Response | None) -> Mapping[str, str]:
+def _imported(saved: Response | None) -> list[Score]:
+    """The scores of a form that came without its answers; nothing of any other form."""
+    return list(saved.scores.filter(imported=True).order_by("pk")) if saved else []
+
+
+def _typed(request: HttpRequest, draft: Draft | None, saved: Response | None) -> Mapping[str, str]:
     """What the page starts from: what was just sent, else the draft, else what is saved."""
     if request.method == "POST":
         return request.POST.dict()
-    if draft := drafts.read(user_of(request), key):
-        return draft
+    if draft is not None:
+        return drafts.texts(draft)
     if saved is None:
         return {}
     typed = {}
     for item in saved.items.all():
-        typed[f"item-{item.item}"] = "" if item.value is None else f"{item.value:g}"
+        typed[f"item-{item.item}"] = "" if item.value is None else f"{item.value:.12g}"
         typed[f"missing-{item.item}"] = item.missing_reason or ""
     return typed
 
@@ -136,7 +150,7 @@ def _entries(
     entries = []
     for name, item in instrument.items.items():
         entry = Entry(name, name, item.label, item.min, item.max, item.integer)
-        entry.typed, entry.missing = typed.get(f"item-{name}", ""), typed.get(f"missing-{name}", "")
+        entry.typed, entry.missing = _answer(typed, name)
         entry.before, entry.message = previous.get(name, ""), errors.get(name, "")
         if item.integer and item.max - item.min < BUTTONS:
             entry.options = [(f"{v}", f"{v}") for v in range(int(item.min), int(item.max) + 1)]
@@ -164,18 +178,22 @@ def _completed(person: Participant, form: Form) -> datetime:
 def _save(
     request: HttpRequest, person: Participant, form: Form, instrument: Instrument, saved: Response | None
 ) -> None:
-    items, missing = _values(request, instrument)
+    items, missing, problems = values_of(request.POST.dict(), instrument)
+    not_done = request.POST.get("whole") == "not_done" and saved is None
+    if not_done and (problems or any(value is not None for value in items.values())):
+        said = "There are answers, and the whole form is marked as not done. Take away the answers or the mark."
+        raise InvalidEntry(said, field="not_done_reason")
+    if problems:
+        raise InvalidEntries(problems)
     if saved is not None:
-        changed = {**items}
         correct_response(
             user_of(request),
             response=saved,
-            items=changed,
+            items=items,
             missing=missing,
             reason=request.POST.get("reason", ""),
         )
         return
-    not_done = request.POST.get("whole") == "not_done"
     save_response(
         user_of(request),
         entry=ResponseEntry(
@@ -193,28 +211,49 @@ def _save(
     )
 
 
-def _values(request: HttpRequest, instrument: Instrument) -> tuple[dict[str, float | None], dict[str, str]]:
-    """The typed answers as numbers. A decimal comma is understood; letters are refused with the item's name."""
+def _answer(typed: Mapping[str, str], name: str) -> tuple[str, str]:
+    """What stands in an item: an answer, and why there is none.
+
+    An item answered by a button has its reasons among the buttons, so that one of them takes the other's place; an
+    item with a field has them beside it.
+    """
+    answer, reason = typed.get(f"item-{name}", "").strip(), typed.get(f"missing-{name}", "")
+    return ("", answer) if answer in REASON_WORDS else (answer, reason)
+
+
+def values_of(
+    typed: Mapping[str, str], instrument: Instrument
+) -> tuple[dict[str, float | None], dict[str, str], list[InvalidEntry]]:
+    """The typed answers as numbers, the reasons where there is none, and what cannot be read.
+
+    A decimal comma is understood; letters are refused with the item's name.
+    """
     items: dict[str, float | None] = {}
     missing: dict[str, str] = {}
     problems = []
     for name, item in instrument.items.items():
-        text = request.POST.get(f"item-{name}", "").strip().replace(",", ".")
-        reason = request.POST.get(f"missing-{name}", "")
-        if reason in MISSING_REASONS and not text:
+        answer, reason = _answer(typed, name)
+        if reason and not answer:
             missing[name] = reason
-        try:
-            items[name] = float(text) if text else None
-        except ValueError:
-            problems.append(
-                InvalidEntry(
-                    f"{item.label} is {text!r}; a number from {item.min:g} to {item.max:g} is expected.",
-                    field=name,
-                )
+        elif reason in MISSING_REASONS and reason != "not_answered":
+            said = f"{item.label} is {answer!r} and marked as {REASON_WORDS[reason].lower()}. Keep one of the two."
+            problems.append(InvalidEntry(said, field=name))
+        items[name] = _number(answer)
+        if answer and items[name] is None:
+            said = (
+                f"{item.label} is {answer!r}; a number from {item.min:g} to {item.max:g} is expected."
+                " Check the value, or choose Not done."
             )
-    if problems:
-        raise InvalidEntries(problems)
-    return items, missing
+            problems.append(InvalidEntry(said, field=name))
+    return items, missing, problems
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        return None
+    return number if isfinite(number) else None
 
 
 def _moment(text: str, person: Participant) -> datetime:

@@ -20,7 +20,9 @@ from studies.permissions import (
     of_visible_participants,
     require,
 )
-from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
+from trialsite.desk import drafts
+from trialsite.desk.fields import DeskForm
+from trialsite.desk.page import find_participant, in_sight, page, say, show_on, shows_refusals, user_of
 from trialsite.desk.steps import entry
 from trialsite.desk.today import alert_text
 
@@ -48,7 +50,7 @@ def safety(request: HttpRequest) -> HttpResponse:
     )
 
 
-class AdverseEventForm(forms.Form):
+class AdverseEventForm(DeskForm):
     term = forms.CharField(label="What happened", max_length=200, help_text="In the words it was told")
     started_on = forms.CharField(label="Started on", help_text="2026-11-24; or 2026-11 or 2026 if the day is not known")
     ended_on = forms.CharField(label="Ended on", required=False, help_text="Leave empty while it goes on")
@@ -91,13 +93,20 @@ def report(request: HttpRequest, identifier: str) -> HttpResponse:
         event = adverse_events.report(user_of(request), participant=person, entry=entered)
         return f"Adverse event {event.number} reported."
 
-    form = AdverseEventForm(request.POST or None)
-    return entry(request, person, form, save, title="Report an adverse event", button="Report adverse event")
+    draft = f"adverse_event/{person.pk}"
+    drafted = drafts.find(user_of(request), draft)
+    kept = drafts.content(drafted)
+    if isinstance(kept.get("seriousness"), str):
+        kept["seriousness"] = [kept["seriousness"]]
+    form = AdverseEventForm(request.POST or None, initial=kept)
+    title = "Report an adverse event"
+    return entry(request, person, form, save, title=title, button="Report adverse event", draft=draft, drafted=drafted)
 
 
 @shows_refusals
 def correct(request: HttpRequest, identifier: str, number: int) -> HttpResponse:
     person = find_participant(request, identifier)
+    require(may_report_adverse_event(user_of(request), person.site), "correct adverse events here")
     event = get_object_or_404(person.adverse_events.select_related("participant__site"), number=number)
 
     def save(given: dict[str, Any]) -> str:
@@ -112,7 +121,7 @@ def correct(request: HttpRequest, identifier: str, number: int) -> HttpResponse:
     return entry(request, person, form, save, title=f"Adverse event {number}", button="Save change", about=about)
 
 
-class AcknowledgeForm(forms.Form):
+class AcknowledgeForm(DeskForm):
     action_taken = forms.CharField(label="What was done", widget=forms.Textarea)
 
 
@@ -122,12 +131,11 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(rows, pk=pk)
     person = find_participant(request, found.participant.identifier)
     form = AcknowledgeForm(request.POST or None)
-    errors: dict[str, str] = {}
     if request.method == "POST" and form.is_valid():
         try:
             alerts.acknowledge(user_of(request), alert=found, action_taken=form.cleaned_data["action_taken"])
         except TrialError as error:
-            errors = refusals(error)
+            show_on(form, error)
         else:
             say(request, "Alert acknowledged.")
             return redirect("admin:safety")
@@ -136,12 +144,11 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "alert.html",
         room="safety",
         title="Alert",
-        status=422 if errors or form.errors else 200,
+        status=422 if form.errors else 200,
         **in_sight(request, person),
         alert=found,
         text=alert_text(found),
         form=form,
-        errors=errors,
         may_acknowledge=may_acknowledge_alert(user_of(request), person.site),
         back=reverse("admin:safety"),
     )

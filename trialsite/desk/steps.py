@@ -8,19 +8,21 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 
 from studies import consents, enrolment, participation, visits
-from studies.errors import InvalidEntry, TrialError
-from studies.models import Consent, Participant
+from studies.errors import InvalidEntry, NotAllowed, TrialError
+from studies.models import Consent, Draft, Participant
+from studies.permissions import may_obtain_consent, may_plan_visits, may_randomise, require
 from studies.randomisation_desk import randomise
-from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
+from trialsite.desk import drafts
+from trialsite.desk.fields import DayField, DeskForm, MomentField
+from trialsite.desk.page import find_participant, in_sight, page, say, show_on, shows_refusals, user_of, warn
 
 Saves = Callable[[dict[str, Any]], str]
-NOW = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
 def entry(
@@ -32,34 +34,44 @@ def entry(
     title: str,
     button: str,
     about: str = "",
+    draft: str = "",
+    drafted: Draft | None = None,
 ) -> HttpResponse:
-    """A page with one form. `save` calls the verb with what was typed and returns what to say afterwards."""
-    errors: dict[str, str] = {}
+    """A page with one form. `save` calls the verb with what was typed and returns what to say afterwards.
+
+    draft: under which name what is typed is kept until it is saved; drafted: what was kept, which the form starts from.
+    """
     back = reverse("admin:participant", args=[person.identifier])
+    if draft and drafts.discarded(request, draft):
+        return redirect(request.path)
     if request.method == "POST" and form.is_valid():
         try:
             said = save(form.cleaned_data)
         except TrialError as error:
-            errors = refusals(error)
+            show_on(form, error)
         else:
+            drafts.forget(user_of(request), draft)
             say(request, said)
             return redirect(back)
+    if draft and form.errors:
+        drafts.keep_typed(request, draft)
     return page(
         request,
         "entry.html",
         room="participants",
         title=title,
-        status=422 if errors or form.errors else 200,
+        status=422 if form.errors else 200,
         **in_sight(request, person),
         form=form,
-        errors=errors,
         save=button,
         about=about,
         back=back,
+        draft=draft and reverse("admin:draft") + f"?form={draft}",
+        drafted=drafted if request.method == "GET" else None,
     )
 
 
-class OnTheClock(forms.Form):
+class OnTheClock(DeskForm):
     """A form whose times are typed on the clock of the participant's site."""
 
     def __init__(self, *args: Any, person: Participant, **kwargs: Any) -> None:
@@ -76,7 +88,10 @@ class OnTheClock(forms.Form):
 
 class ConsentForm(OnTheClock):
     version = forms.ChoiceField(label="Version signed")
-    signed_at = forms.DateTimeField(label="Signed on", widget=NOW)
+    signed_at = MomentField(label="Signed on")
+    age_years = forms.IntegerField(
+        label="Age on that day", required=False, help_text="Only where the year and month of birth leave it open"
+    )
 
     def __init__(self, *args: Any, person: Participant, **kwargs: Any) -> None:
         super().__init__(*args, person=person, **kwargs)
@@ -89,11 +104,16 @@ class ConsentForm(OnTheClock):
 @shows_refusals
 def consent(request: HttpRequest, identifier: str) -> HttpResponse:
     person = find_participant(request, identifier)
+    require(may_obtain_consent(user_of(request), person.site), "record a consent here")
     form = ConsentForm(request.POST or None, person=person)
 
     def save(given: dict[str, Any]) -> str:
         consents.sign_consent(
-            user_of(request), participant=person, version=given["version"], signed_at=form.moment("signed_at")
+            user_of(request),
+            participant=person,
+            version=given["version"],
+            signed_at=form.moment("signed_at"),
+            age_years=given["age_years"],
         )
         return "Consent recorded. What may be collected follows from it."
 
@@ -102,7 +122,7 @@ def consent(request: HttpRequest, identifier: str) -> HttpResponse:
 
 class WithdrawalForm(OnTheClock):
     scope = forms.ChoiceField(label="What is withdrawn", choices=Consent.Scope.choices, widget=forms.RadioSelect)
-    withdrawn_at = forms.DateTimeField(label="Withdrawn on", widget=NOW)
+    withdrawn_at = MomentField(label="Withdrawn on")
     reason = forms.CharField(label="Reason", help_text="As far as the participant gives one", max_length=200)
     confirm = forms.CharField(label="Type the participant's identifier to confirm")
 
@@ -110,11 +130,14 @@ class WithdrawalForm(OnTheClock):
 @shows_refusals
 def withdraw_consent(request: HttpRequest, identifier: str) -> HttpResponse:
     person = find_participant(request, identifier)
-    signed = get_object_or_404(person.consents.filter(withdrawn_at__isnull=True).order_by("-signed_at")[:1])
+    require(may_obtain_consent(user_of(request), person.site), "record a withdrawal of consent here")
+    signed = consents.withdrawable(person, Consent.Scope.COLLECTION).last()
+    if signed is None:
+        raise Http404
     form = WithdrawalForm(request.POST or None, person=person)
 
     def save(given: dict[str, Any]) -> str:
-        _require_confirmed(person, given)
+        require_confirmed(person, given["confirm"])
         consents.withdraw_consent(
             user_of(request),
             consent=signed,
@@ -136,21 +159,23 @@ def withdraw_consent(request: HttpRequest, identifier: str) -> HttpResponse:
     )
 
 
-def _require_confirmed(person: Participant, given: dict[str, Any]) -> None:
-    """A dangerous step is taken for the participant whose number is typed, not for an OK."""
-    if given["confirm"].strip() != person.identifier:
+def require_confirmed(person: Participant, typed: str) -> None:
+    """A dangerous step is taken for the participant whose number is typed, not for an OK. Raises InvalidEntry."""
+    if typed.strip() != person.identifier:
+        met = f"{typed.strip()!r} was typed" if typed.strip() else "Nothing was typed"
         raise InvalidEntry(
-            f"Type {person.identifier} to confirm; this page is about that participant.", field="confirm"
+            f"{met}; this page is about {person.identifier}. Type that identifier to confirm.", field="confirm"
         )
 
 
-class PlanForm(forms.Form):
-    on = forms.DateField(label="Day of the infusion", widget=forms.DateInput(attrs={"type": "date"}))
+class PlanForm(DeskForm):
+    on = DayField(label="Day of the infusion")
 
 
 @shows_refusals
 def plan(request: HttpRequest, identifier: str) -> HttpResponse:
     person = find_participant(request, identifier)
+    require(may_plan_visits(user_of(request), person.site), "plan visits here")
 
     def save(given: dict[str, Any]) -> str:
         visits.schedule_infusion(user_of(request), participant=person, on=given["on"])
@@ -160,16 +185,17 @@ def plan(request: HttpRequest, identifier: str) -> HttpResponse:
     return entry(request, person, form, save, title="Plan the infusion", button="Plan infusion")
 
 
-class RandomiseForm(forms.Form):
+class RandomiseForm(DeskForm):
     confirm = forms.CharField(label="Type the participant's identifier to confirm")
 
 
 @shows_refusals
 def randomise_page(request: HttpRequest, identifier: str) -> HttpResponse:
     person = find_participant(request, identifier)
+    require(may_randomise(user_of(request), person.site), f"randomise at site {person.site.code}")
 
     def save(given: dict[str, Any]) -> str:
-        _require_confirmed(person, given)
+        require_confirmed(person, given["confirm"])
         allocation = randomise(user_of(request), participant=person)
         return f"Randomised: number {allocation.randomisation_number}, kit {allocation.kit_number}."
 
@@ -197,21 +223,24 @@ def start_visit(request: HttpRequest, identifier: str, visit: str) -> HttpRespon
     if request.method == "POST":
         try:
             started = visits.start_visit(user_of(request), visit=found, started_at=timezone.now())
+        except NotAllowed:
+            raise
         except TrialError as error:
-            say(request, error.message)
+            warn(request, error.message)
         else:
             said = " It is out of its window: recorded as a deviation." if started.out_of_window else ""
             say(request, f"Visit {visit} started.{said}")
     return back
 
 
-class MissedForm(forms.Form):
+class MissedForm(DeskForm):
     reason = forms.CharField(label="Why the visit did not take place", max_length=200)
 
 
 @shows_refusals
 def visit_missed(request: HttpRequest, identifier: str, visit: str) -> HttpResponse:
     person = find_participant(request, identifier)
+    require(may_plan_visits(user_of(request), person.site), "mark a visit as missed here")
     found = get_object_or_404(person.visits.select_related("participant__site"), code=visit)
 
     def save(given: dict[str, Any]) -> str:
@@ -222,7 +251,7 @@ def visit_missed(request: HttpRequest, identifier: str, visit: str) -> HttpRespo
     return entry(request, person, form, save, title=f"Visit {visit} was missed", button="Mark as missed")
 
 
-class ContactForm(forms.Form):
+class ContactForm(DeskForm):
     name = forms.CharField(required=False)
     telephone = forms.CharField(required=False)
     email = forms.EmailField(required=False)
@@ -244,8 +273,8 @@ def contact(request: HttpRequest, identifier: str) -> HttpResponse:
     return entry(request, person, form, save, title="Contact details", button="Save contact details")
 
 
-class LeaveForm(forms.Form):
-    on = forms.DateField(label="Last day in the study", widget=forms.DateInput(attrs={"type": "date"}))
+class LeaveForm(DeskForm):
+    on = DayField(label="Last day in the study")
     reason = forms.CharField(max_length=200, help_text="As far as the participant gives one")
     confirm = forms.CharField(label="Type the participant's identifier to confirm")
 
@@ -253,9 +282,10 @@ class LeaveForm(forms.Form):
 @shows_refusals
 def leave(request: HttpRequest, identifier: str) -> HttpResponse:
     person = find_participant(request, identifier)
+    require(may_plan_visits(user_of(request), person.site), "end a participation here")
 
     def save(given: dict[str, Any]) -> str:
-        _require_confirmed(person, given)
+        require_confirmed(person, given["confirm"])
         participation.withdraw(user_of(request), participant=person, on=given["on"], reason=given["reason"])
         return "The participation has ended."
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,16 +13,16 @@ from django.utils import timezone
 
 from outcomes.arm_revealing import visible_alerts
 from outcomes.due import Form, State, forms_of
-from studies.models import Allocation, Participant, SafetyAlert, Study, Visit
+from studies.models import Allocation, Participant, SafetyAlert, Site, Study, Visit
 from studies.permissions import (
     administered_studies,
     may_acknowledge_alert,
-    may_enrol,
     visible_participants,
     visible_sites,
     visible_studies,
 )
 from trialsite.desk.page import page, user_of
+from trialsite.desk.participants import enrolling_sites
 
 AHEAD = timedelta(days=1)
 BEHIND = timedelta(days=60)
@@ -37,6 +38,7 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
     user = user_of(request)
     now = timezone.now()
     rows = _due_visits(request)
+    sites = list(visible_sites(user).select_related("study"))
     conducted = visible_studies(user).filter(origin=Study.Origin.CONDUCTED)
     alerts = visible_alerts(user).filter(acknowledged_at__isnull=True)
     return page(
@@ -44,9 +46,9 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
         "today.html",
         room="today",
         title="Today",
-        now=now,
+        today=max(_days(sites), default=now.date()),
         lists=[_list(kind, title, empty, rows) for kind, title, empty in LISTS],
-        infusions=_infusions_today(request),
+        infusions=_infusions_today(request, sites),
         alerts=[
             {"alert": alert, "text": alert_text(alert)}
             for alert in alerts.select_related("participant__site", "participant__protocol_version").order_by("due_at")[
@@ -54,8 +56,8 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
             ]
         ],
         alert_count=alerts.count(),
-        may_acknowledge=any(may_acknowledge_alert(user, site) for site in visible_sites(user)),
-        may_enrol=any(may_enrol(user, site) for site in visible_sites(user)),
+        may_acknowledge=any(may_acknowledge_alert(user, site) for site in sites),
+        may_enrol=bool(enrolling_sites(sites, user)),
         may_administer=administered_studies(user).exists(),
         recruitment=[_recruitment(study) for study in conducted],
     )
@@ -117,11 +119,14 @@ def _row(visit: Visit, forms: list[Form]) -> dict[str, object]:
     }
 
 
-def _infusions_today(request: HttpRequest) -> QuerySet[Participant]:
-    """Participants whose infusion is planned for the day that it is at their site."""
-    user = user_of(request)
-    days: set[date] = {timezone.now().astimezone(ZoneInfo(site.time_zone)).date() for site in visible_sites(user)}
-    planned = visible_participants(user).filter(planned_infusion_on__in=days, infusion__isnull=True)
+def _days(sites: Iterable[Site]) -> set[date]:
+    """The days that it is at the sites now."""
+    return {timezone.now().astimezone(ZoneInfo(site.time_zone)).date() for site in sites}
+
+
+def _infusions_today(request: HttpRequest, sites: Iterable[Site]) -> QuerySet[Participant]:
+    """Participants whose infusion is planned for the day that it is at one of the sites."""
+    planned = visible_participants(user_of(request)).filter(planned_infusion_on__in=_days(sites), infusion__isnull=True)
     return planned.filter(status=Participant.Status.RANDOMISED).select_related("site")
 
 

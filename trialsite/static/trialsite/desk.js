@@ -12,12 +12,14 @@ if (form) {
     try {
       const answer = await fetch(form.dataset.draft, { method: "POST", body, headers: { "X-Requested-With": "fetch" } });
       if (!answer.ok) throw new Error(String(answer.status));
-      said.textContent = "Draft kept " + (await answer.json()).kept_at;
+      const kept = new Date((await answer.json()).kept_at);
+      said.textContent = "Draft kept " + kept.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
     } catch {
       said.textContent = "Draft not kept: no connection. What you typed is still here.";
     }
   };
-  form.addEventListener("input", () => {
+  form.addEventListener("input", (event) => {
+    onlyOne(event.target);
     clearTimeout(waiting);
     waiting = setTimeout(keep, 800);
     progress();
@@ -29,13 +31,41 @@ if (form) {
   progress();
 }
 
+// An item has an answer or a reason why not: the one that is given takes the other's place.
+function onlyOne(control) {
+  const item = control.closest("[data-item]");
+  const reason = item && item.querySelector("input[type=radio][name^=missing-]");
+  if (!reason || control.value === "") return;
+  if (control.name === reason.name) {
+    const answer = item.querySelector("input[type=text]");
+    if (answer) answer.value = "";
+  } else {
+    for (const other of item.querySelectorAll("input[type=radio][name^=missing-]")) other.checked = other.value === "";
+  }
+}
+
 function progress() {
   const place = document.querySelector("[data-progress]");
   if (!place) return;
   const items = [...form.querySelectorAll("[data-item]")];
   const answered = items.filter((item) => [...item.querySelectorAll("input, select")].some((i) =>
-    i.type === "radio" || i.type === "checkbox" ? i.checked : i.value !== "")).length;
+    i.type === "radio" || i.type === "checkbox" ? i.checked && i.value !== "" : i.value !== "")).length;
   place.textContent = answered + " of " + items.length;
+}
+
+// A refused save: the summary is read first, and its links lead to the fields themselves.
+const errors = document.querySelector(".errors[tabindex]");
+if (errors) {
+  errors.focus();
+  errors.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    const place = link && document.getElementById(decodeURIComponent(link.hash.slice(1)));
+    const control = place && place.querySelector("input:checked, input, select, textarea");
+    if (!control) return;
+    event.preventDefault();
+    place.scrollIntoView({ block: "center" });
+    control.focus({ preventScroll: true });
+  });
 }
 
 // Keys: digits choose an option, Enter goes on, Ctrl+Enter saves, N is "not done" on an empty item.
@@ -70,6 +100,8 @@ document.addEventListener("keydown", (event) => {
     choose(item, event.key);
   } else if (item && event.key.toLowerCase() === "n" && (!typing || event.target.value === "") && !event.ctrlKey) {
     const missing = item.querySelector("[data-missing]");
+    const reasons = missing && missing.closest("details");
+    if (reasons) reasons.open = true;
     if (missing) { event.preventDefault(); missing.checked = true; missing.dispatchEvent(new Event("input", { bubbles: true })); }
   }
 });
