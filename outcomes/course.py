@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Literal
 
 from outcomes.models import QSTValue, Score
-from studies.models import Infusion, Participant
+from studies.models import Infusion, Participant, Study
 
 # (dimension, label, instrument, score) of what is drawn: one line a dimension (DOMAIN: S, A, M; QST apart).
 LINES = (
@@ -25,7 +26,10 @@ MARKERS = {"S": "o", "A": "s", "M": "^", "Q": "D"}
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value: `day` counts from the infusion (negative before it), or from the first visit without one."""
+    """One value: `day` counts from the infusion (negative before it), or from the first value without one.
+
+    Where the visits of an imported study have an order but no days, `day` is the place of the visit in that order.
+    """
 
     dimension: str
     label: str
@@ -36,10 +40,16 @@ class Point:
 
 def course_of(participant: Participant) -> list[Point]:
     """The values drawn, in order of time."""
-    infusion = Infusion.objects.filter(participant=participant).first()
+    infusion: Infusion | None = getattr(participant, "infusion", None)
     points = _scores(participant) + _composites(participant)
     if not points:
         return []
+    if participant.study.origin == Study.Origin.IMPORTED:
+        places = dict(participant.visits.values_list("code", "position"))
+        return sorted(
+            (Point(dimension, label, visit, places[visit], value) for _, dimension, label, visit, value in points),
+            key=lambda point: (point.label, point.day),
+        )
     origin = infusion.started_at if infusion else min(at for at, *_ in points)
     return [
         Point(dimension, label, visit, (at - origin).total_seconds() / 86400, value)
@@ -72,15 +82,25 @@ def _composites(participant: Participant) -> list[Row]:
     return [(at, "Q", "QST composite", visit, float(value or 0)) for at, visit, value in rows]
 
 
-def plot_of(points: Sequence[Point]) -> str:
+Axis = Literal["Days from the infusion", "Days from the first answer", "Visits in order"]
+
+
+def axis_of(participant: Participant) -> Axis:
+    """What `Point.day` counts for a participant."""
+    if participant.study.origin == Study.Origin.IMPORTED:
+        return "Visits in order"
+    return "Days from the infusion" if getattr(participant, "infusion", None) else "Days from the first answer"
+
+
+def plot_of(points: Sequence[Point], axis: Axis) -> str:
     """The course as an SVG in a data URL, one panel a measure in its own unit; empty without points."""
     if not points:
         return ""
-    return _drawn(tuple(points))
+    return _drawn(tuple(points), axis)
 
 
 @lru_cache(maxsize=256)
-def _drawn(points: tuple[Point, ...]) -> str:
+def _drawn(points: tuple[Point, ...], axis: Axis) -> str:
     # Drawing needs a library that takes a second to import: only when something is drawn.
     import matplotlib as mpl  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
@@ -101,11 +121,15 @@ def _drawn(points: tuple[Point, ...]) -> str:
                 lw=1.6,
                 ms=5,
             )
-            panel.axvline(0, color="#888", lw=1, ls=":")
+            if axis == "Days from the infusion":
+                panel.axvline(0, color="#888", lw=1, ls=":")
             panel.set_ylabel(label, rotation=0, ha="right", va="center", color=COLOURS[dimension])
             panel.spines[["top", "right"]].set_visible(False)
             panel.margins(y=0.25)
-        panels[-1].set_xlabel("Days from the infusion")
+        if axis == "Visits in order":
+            visits = dict(sorted((p.day, p.visit) for p in points))
+            panels[-1].set_xticks(list(visits), list(visits.values()))
+        panels[-1].set_xlabel(axis)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
     return "data:image/svg+xml;base64," + base64.b64encode(out.getvalue()).decode()

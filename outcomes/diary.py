@@ -1,16 +1,97 @@
-"""The daily diary: summaries over days counted from the infusion, as findings for eligibility."""
+"""The daily diary: entering it from paper, and its summaries over days counted from the infusion, as findings."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta
 from statistics import fmean, stdev
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
 
 from outcomes.models import Response, ResponseItem
+from outcomes.responses import ResponseEntry, correct_response, save_response
 from studies import findings
 from studies.acting import verb
-from studies.models import Participant, User
+from studies.errors import InvalidEntries, InvalidEntry
+from studies.models import Infusion, Participant, User
 from studies.permissions import may_answer_criteria, require
 from studies.protocol.eligibility import Finding as FindingPlan
+from studies.visits import site_day
+
+
+def day_zero(participant: Participant) -> date | None:
+    """The day that diary days are counted from: that of the infusion, as it was or as it is planned."""
+    infusion = Infusion.objects.filter(participant=participant).first()
+    return site_day(participant, infusion.started_at) if infusion else participant.planned_infusion_on
+
+
+@verb(because="diary entered")
+def save_diary(
+    user: User, *, participant: Participant, days: Mapping[date, Mapping[str, float | None]], reason: str = ""
+) -> int:
+    """Enter the days of a diary kept on paper, {day: {item: value}}, or change them with a reason; all or none.
+
+    A day without any answer is left out, unless it was saved before. Returns how many days were entered or changed.
+    Raises NotAllowed, ConsentMissing, InvalidEntries whose fields are `<day>.<item>` (2026-11-24.average) or reason.
+    """
+    instrument = _instrument_of(participant)
+    saved = {
+        r.day: r
+        for r in Response.objects.filter(participant=participant, instrument__key=instrument, day__in=days)
+        .select_related("participant__site", "instrument", "visit")
+        .prefetch_related("items")
+    }
+    done, problems = 0, list[InvalidEntry]()
+    for day, items in sorted(days.items()):
+        before = saved.get(day)
+        known = {i.item: i.value for i in before.items.all()} if before else {}
+        if all(known.get(name) == value for name, value in items.items()):
+            continue
+        try:
+            _refuse_day(participant, day)
+            if before:
+                correct_response(user, response=before, items=items, reason=reason)
+            else:
+                save_response(user, entry=_entry(participant, instrument, day, items))
+        except (InvalidEntries, InvalidEntry) as error:
+            problems += _of_day(day, error)
+        done += 1
+    if problems:
+        raise InvalidEntries(problems)
+    return done
+
+
+def _instrument_of(participant: Participant) -> str:
+    diary = participant.protocol_version.definition.diary
+    if diary is None:
+        raise InvalidEntry("This study keeps no diary.")
+    return diary.instrument
+
+
+def _refuse_day(participant: Participant, day: date) -> None:
+    diary, day0 = participant.protocol_version.definition.diary, day_zero(participant)
+    if day0 is None:
+        raise InvalidEntry("Plan the infusion first: the days of the diary are counted from it.")
+    if diary is None or not diary.due_on((day - day0).days):
+        raise InvalidEntry(f"The protocol keeps no diary on {day} (day {(day - day0).days} from the infusion).")
+    if day > site_day(participant, timezone.now()):
+        raise InvalidEntry(f"{day} lies ahead: enter it when it is over.")
+
+
+def _entry(participant: Participant, instrument: str, day: date, items: Mapping[str, float | None]) -> ResponseEntry:
+    # Paper tells the day, not the hour; the diary is kept in the evening.
+    evening = datetime.combine(day, time(20), ZoneInfo(participant.site.time_zone))
+    return ResponseEntry(participant, instrument, items, min(evening, timezone.now()), day=day)
+
+
+def _of_day(day: date, error: InvalidEntries | InvalidEntry) -> list[InvalidEntry]:
+    """The problems of one day among those of many."""
+    problems = error.problems if isinstance(error, InvalidEntries) else [error]
+    return [
+        InvalidEntry(p.message, field=p.field if p.field == "reason" else f"{day}.{p.field}" if p.field else None)
+        for p in problems
+    ]
 
 
 @verb(because="diary summarised")

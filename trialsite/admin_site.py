@@ -7,11 +7,11 @@ from typing import Any
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
-from django.views.generic import RedirectView
 from rest_framework.authtoken.models import Token
 
 from trialsite.desk import (
     data,
+    diary,
     drafts,
     eligibility,
     history,
@@ -48,12 +48,14 @@ PAGES: list[tuple[str, View, str]] = [
     (PERSON + "adverse-events/<int:number>/", safety.correct, "adverse_event"),
     (PERSON + "visits/<slug:visit>/start/", steps.start_visit, "visit_start"),
     (PERSON + "visits/<slug:visit>/missed/", steps.visit_missed, "visit_missed"),
+    (PERSON + "visits/<slug:visit>/not-missed/", steps.visit_not_missed, "visit_not_missed"),
     (PERSON + "visits/<slug:visit>/qst/", qst_form.qst, "qst"),
     (PERSON + "visits/<slug:visit>/forms/<str:slug>/", response_form.response, "response"),
     ("infusions/", infusion.infusions, "infusions"),
     ("safety/", safety.safety, "safety"),
     ("alerts/<int:pk>/", safety.alert, "alert"),
     ("drafts/", drafts.keep, "draft"),
+    *diary.urls,
     *data.urls,
     *reports.urls,
     *study.urls,
@@ -83,7 +85,4 @@ class TrialsiteAdminSite(AdminSite):
     def get_urls(self) -> list[URLPattern | URLResolver]:
         pages = [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]
         records = path("records/", self.admin_view(self.all_records), name="records")
-        demography = path(
-            PERSON + "demography/", RedirectView.as_view(pattern_name="admin:participant"), name="demography"
-        )
-        return [*pages, records, demography, *super().get_urls()]
+        return [*pages, records, *super().get_urls()]

@@ -41,6 +41,8 @@ PAGES = {
     "adverse_event_new": Page(PERSON + "adverse-events/new/", 8),
     "adverse_event": Page(PERSON + "adverse-events/1/", 8),
     "visit_missed": Page(PERSON + "visits/W1/missed/", 8),
+    "visit_not_missed": Page(PERSON + "visits/W1/not-missed/", 8),
+    "diary": Page(PERSON + "diary/", 11),
     "qst": Page(PERSON + "visits/BL/qst/", 12),
     "response": Page(PERSON + "visits/BL/forms/phq9/", 18),
     "infusions": Page("/admin/infusions/", 8),

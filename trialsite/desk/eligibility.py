@@ -137,6 +137,12 @@ def findings(request: HttpRequest, identifier: str, form: str) -> HttpResponse:
     return entry(request, person, sheet, save, title=label, button="Save", about=about, draft=draft, drafted=drafted)
 
 
+class FindingsForm(DeskForm):
+    """What a form of the protocol asks; what is not yet known is left open."""
+
+    may_be_left_open = True
+
+
 def _refuse_emptied(plans: tuple[FindingPlan, ...], saved: dict[str, str | None], given: dict[str, Any]) -> None:
     problems = [
         InvalidEntry(
@@ -155,7 +161,7 @@ def _sheet(
     request: HttpRequest, plans: tuple[FindingPlan, ...], saved: dict[str, str | None], typed: dict[str, Any]
 ) -> forms.Form:
     """A form made from what the protocol asks; it starts from the draft, else from what is saved."""
-    sheet = DeskForm(request.POST or None, initial=typed or saved)
+    sheet = FindingsForm(request.POST or None, initial=typed or saved)
     for plan in plans:
         sheet.fields[plan.key] = _field(plan)
     if saved:

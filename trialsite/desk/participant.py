@@ -5,32 +5,39 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from outcomes.course import course_of, plot_of
+from outcomes.course import axis_of, course_of, plot_of
 from outcomes.due import Form, State, forms_of, visit_state
+from outcomes.models import Response
 from studies.eligibility import in_the_way
 from studies.enrolment import read_contact
-from studies.models import EligibilityDecision, Participant, Visit
+from studies.models import Consent, EligibilityDecision, Participant, Study, Visit
 from studies.permissions import (
     may_decide_eligibility,
+    may_enter_response,
     may_obtain_consent,
     may_plan_visits,
     may_report_adverse_event,
     may_see_arm_revealing,
     may_see_identity,
 )
+from trialsite.desk import drafts
 from trialsite.desk.page import find_participant, in_sight, page, user_of
 
 Row = dict[str, Any]
+# So many criteria that stand in the way are named beside the next step.
+MOST_NAMED = 4
 
 
 def participant(request: HttpRequest, identifier: str) -> HttpResponse:
     person = find_participant(request, identifier)
     user, now = user_of(request), timezone.now()
-    visits = _visits(person, now, sees_unit=may_see_arm_revealing(user, person.site))
+    imported = person.study.origin == Study.Origin.IMPORTED
+    visits = _visits(request, person, now)
     course = course_of(person)
     return page(
         request,
@@ -40,22 +47,27 @@ def participant(request: HttpRequest, identifier: str) -> HttpResponse:
         **in_sight(request, person),
         visits=visits,
         open_visit=_open_visit(request, visits),
-        next=_next_step(request, person, visits),
+        next=None if imported else _next_step(request, person, visits),
+        imported=imported,
+        no_date="" if imported else "no date yet",
         course=course,
-        plot=plot_of(course),
+        plot=plot_of(course, axis_of(person)) if course else "",
         consents=person.consents.select_related("obtained_by").order_by("signed_at"),
         adverse_events=person.adverse_events.all(),
         deviations=person.deviations.order_by("occurred_on"),
-        contact=read_contact(user, participant=person) if may_see_identity(user, person.site) else {},
-        may_consent=may_obtain_consent(user, person.site),
-        may_plan=may_plan_visits(user, person.site),
+        contact={} if imported or not may_see_identity(user, person.site) else read_contact(user, participant=person),
+        may_consent=may_obtain_consent(user, person.site) and not imported,
+        may_plan=may_plan_visits(user, person.site) and not imported,
         active=person.status in (Participant.Status.SCREENING, Participant.Status.RANDOMISED),
-        may_report=may_report_adverse_event(user, person.site),
+        may_report=may_report_adverse_event(user, person.site) and not imported,
+        diary=_diary(request, person),
     )
 
 
-def _visits(person: Participant, now: datetime, *, sees_unit: bool) -> list[Row]:
-    definition = person.protocol_version.definition
+def _visits(request: HttpRequest, person: Participant, now: datetime) -> list[Row]:
+    definition, user = person.protocol_version.definition, user_of(request)
+    sees_unit = may_see_arm_revealing(user, person.site)
+    begun = drafts.begun(user, person)
     rows = []
     for visit, forms in forms_of([person], now=now):
         shown = [form for form in forms if sees_unit or not form.arm_revealing]
@@ -64,13 +76,40 @@ def _visits(person: Participant, now: datetime, *, sees_unit: bool) -> list[Row]
                 "visit": visit,
                 "label": definition.visit(visit.code).label,
                 "state": visit_state(visit, shown),
-                "forms": [{"form": form, "url": form_url(person, form)} for form in shown],
+                "forms": [_row(person, form, begun) for form in shown],
             }
         )
     return rows
 
 
-def _open_visit(request: HttpRequest, visits: list[Row]) -> Row:
+def _row(person: Participant, form: Form, begun: set[str]) -> Row:
+    """A form in the list of its visit: where its page is, and its state; a draft begun by this person is one."""
+    return {
+        "form": form,
+        "url": form_url(person, form),
+        "state": "draft" if draft_key(person, form) in begun else form.state,
+    }
+
+
+def draft_key(person: Participant, form: Form) -> str:
+    """Under which name the draft of a form is kept."""
+    if form.assessment.kind == "instrument":
+        return f"response/{person.pk}/{form.visit.code}/{form.slug}"
+    if form.assessment.key == "qst":
+        return f"qst/{person.pk}/{form.visit.code}"
+    return f"findings/{person.pk}/{form.assessment.key}"
+
+
+def _diary(request: HttpRequest, person: Participant) -> dict[str, Any] | None:
+    """The diary at a glance; none where the study keeps none or the person does not enter it."""
+    plan = person.protocol_version.definition.diary
+    if plan is None or not may_enter_response(user_of(request), person.site):
+        return None
+    days = Response.objects.filter(participant=person, visit=None, instrument__key=plan.instrument)
+    return days.aggregate(count=Count("pk"), last=Max("day"))
+
+
+def _open_visit(request: HttpRequest, visits: list[Row]) -> Row | None:
     """The visit asked for, else the first with something to do, else the first still to come, else the last."""
     wanted = request.GET.get("visit")
     orders = (
@@ -78,12 +117,14 @@ def _open_visit(request: HttpRequest, visits: list[Row]) -> Row:
         lambda row: row["state"] in ("open", "partial"),
         lambda row: row["visit"].status == Visit.Status.PLANNED,
     )
-    return next((row for order in orders for row in visits if order(row)), visits[-1])
+    return next((row for order in orders for row in visits if order(row)), visits[-1] if visits else None)
 
 
 def form_url(person: Participant, form: Form) -> str:
-    """The page on which a form is filled in."""
+    """The page on which a form is filled in; empty for what was told at enrolment."""
     key = form.assessment.key
+    if key == "demography":
+        return ""
     if form.assessment.kind == "instrument":
         return reverse("admin:response", args=[person.identifier, form.visit.code, form.slug])
     special = {
@@ -92,7 +133,6 @@ def form_url(person: Participant, form: Form) -> str:
         "randomisation": "admin:randomise",
         "infusion": "admin:infusion",
         "adverse_events": "admin:adverse_event_new",
-        "demography": "admin:demography",
     }
     if key in special:
         return reverse(special[key], args=[person.identifier])
@@ -109,9 +149,10 @@ def _next_step(request: HttpRequest, person: Participant, visits: list[Row]) -> 
         Participant.Status.WITHDRAWN,
         Participant.Status.COMPLETED,
     ):
+        on = f" on {person.ended_on:%-d %b %Y}" if person.ended_on else ""
         reason = f": {person.end_reason}" if person.end_reason else ""
-        return {"text": f"{person.get_status_display()}{reason}. Nothing more is due."}
-    if not person.consents.filter(withdrawn_at__isnull=True).exists():
+        return {"text": f"{person.get_status_display()}{on}{reason}. Nothing more is due."}
+    if not person.consents.exclude(withdrawal_scope=Consent.Scope.COLLECTION).exists():
         return _step("Nothing may be collected before consent is signed.", "Record consent", "admin:consent", steps)
     decision = EligibilityDecision.objects.filter(participant=person).first()
     if person.status == Participant.Status.SCREENING and person.planned_infusion_on is None:
@@ -124,11 +165,8 @@ def _next_step(request: HttpRequest, person: Participant, visits: list[Row]) -> 
     if decision is None:
         standing = in_the_way(person)
         if standing or not may_decide_eligibility(user, person.site):
-            text = (
-                f"Eligibility is open: {', '.join(standing)}."
-                if standing
-                else "The investigator decides on eligibility."
-            )
+            named = ", ".join(standing[:MOST_NAMED]) + (" and more" if standing[MOST_NAMED:] else "")
+            text = f"Eligibility is open: {named}." if standing else "The investigator decides on eligibility."
             return _step(text, "Open eligibility", "admin:eligibility", steps)
         return _step("Every criterion is fulfilled.", "Decide on eligibility", "admin:eligibility", steps)
     if person.status == Participant.Status.SCREENING:
@@ -142,7 +180,7 @@ def _next_step(request: HttpRequest, person: Participant, visits: list[Row]) -> 
     if due:
         first = due[0]
         return {
-            "text": f"{len(due)} forms are due.",
+            "text": f"{len(due)} forms are due." if len(due) > 1 else "One form is due.",
             "label": f"{first['form'].visit.code}: {first['form'].label}",
             "url": first["url"],
         }

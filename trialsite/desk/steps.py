@@ -251,6 +251,24 @@ def visit_missed(request: HttpRequest, identifier: str, visit: str) -> HttpRespo
     return entry(request, person, form, save, title=f"Visit {visit} was missed", button="Mark as missed")
 
 
+class NotMissedForm(DeskForm):
+    reason = forms.CharField(label="Why the visit takes place after all", max_length=200)
+
+
+@shows_refusals
+def visit_not_missed(request: HttpRequest, identifier: str, visit: str) -> HttpResponse:
+    person = find_participant(request, identifier)
+    require(may_plan_visits(user_of(request), person.site), "change a visit here")
+    found = get_object_or_404(person.visits.select_related("participant__site"), code=visit)
+
+    def save(given: dict[str, Any]) -> str:
+        visits.undo_missed(user_of(request), visit=found, reason=given["reason"])
+        return f"Visit {visit} is planned again."
+
+    form = NotMissedForm(request.POST or None)
+    return entry(request, person, form, save, title=f"Visit {visit} takes place after all", button="Take back the mark")
+
+
 class ContactForm(DeskForm):
     name = forms.CharField(required=False)
     telephone = forms.CharField(required=False)

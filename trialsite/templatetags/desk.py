@@ -16,7 +16,8 @@ register = template.Library()
 _SHAPES = {
     "not_due": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.5" stroke-dasharray="1.5 2.2"/>',
     "due": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="2"/>',
-    "partial": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="2"/><path d="M8 8V2a6 6 0 0 1 6 6z" fill="currentColor"/>',
+    "partial": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="2"/><path d="M8 8V2a6 6 0 1 1-6 6z" fill="currentColor"/>',
+    "draft": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="2"/><path d="M8 8V2a6 6 0 0 1 6 6z" fill="currentColor"/>',
     "complete": '<circle cx="8" cy="8" r="7" fill="currentColor"/>',
     "not_done": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="2"/><path d="M4 8h8" stroke="currentColor" stroke-width="2"/>',
     "planned": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1"/>',
@@ -30,6 +31,7 @@ _WORDS = {
     "not_due": "not due",
     "due": "due",
     "partial": "incomplete",
+    "draft": "draft",
     "complete": "complete",
     "not_done": "not done",
     "planned": "upcoming",

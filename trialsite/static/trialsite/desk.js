@@ -70,10 +70,15 @@ if (errors) {
 
 // Keys: digits choose an option, Enter goes on, Ctrl+Enter saves, N is "not done" on an empty item.
 function move(from, step) {
-  const items = [...form.querySelectorAll("[data-item]")];
-  const next = items[items.indexOf(from) + step];
-  const target = next ? next.querySelector("input:checked, input, select, textarea") : form.querySelector("[data-save]");
-  if (target) target.focus();
+  const stops = [...form.querySelectorAll("[data-item]")].flatMap((item) => {
+    const fields = [...item.querySelectorAll("input[type=text], textarea")];
+    return fields.length ? fields : [item.querySelector("input:checked, input, select")].filter(Boolean);
+  });
+  const item = from.closest("[data-item]");
+  const exact = stops.indexOf(from);
+  const here = exact >= 0 ? exact : stops.findIndex((stop) => item.contains(stop));
+  const target = stops[here + step] || form.querySelector("[data-save]");
+  target.focus();
 }
 
 document.addEventListener("keydown", (event) => {
@@ -95,7 +100,7 @@ document.addEventListener("keydown", (event) => {
     form.requestSubmit(form.querySelector("[data-save]"));
   } else if (item && event.key === "Enter" && event.target.tagName !== "TEXTAREA") {
     event.preventDefault();
-    move(item, event.shiftKey ? -1 : 1);
+    move(event.target, event.shiftKey ? -1 : 1);
   } else if (item && !typing && /^[0-9]$/.test(event.key) && !event.ctrlKey && !event.altKey) {
     choose(item, event.key);
   } else if (item && event.key.toLowerCase() === "n" && (!typing || event.target.value === "") && !event.ctrlKey) {
