@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Literal
 
 from outcomes.models import QSTValue, Score
@@ -20,8 +16,6 @@ LINES = (
     ("A", "Affective pain", "sf_mpq_2_24h", "affective"),
     ("M", "Mood (MADRS)", "madrs", "total"),
 )
-COLOURS = {"S": "#0072B2", "A": "#D55E00", "M": "#009E73", "Q": "#CC79A7"}
-MARKERS = {"S": "o", "A": "s", "M": "^", "Q": "D"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,46 +84,3 @@ def axis_of(participant: Participant) -> Axis:
     if participant.study.origin == Study.Origin.IMPORTED:
         return "Visits in order"
     return "Days from the infusion" if getattr(participant, "infusion", None) else "Days from the first answer"
-
-
-def plot_of(points: Sequence[Point], axis: Axis) -> str:
-    """The course as an SVG in a data URL, one panel a measure in its own unit; empty without points."""
-    if not points:
-        return ""
-    return _drawn(tuple(points), axis)
-
-
-@lru_cache(maxsize=256)
-def _drawn(points: tuple[Point, ...], axis: Axis) -> str:
-    # Drawing needs a library that takes a second to import: only when something is drawn.
-    import matplotlib as mpl  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    with mpl.rc_context(
-        {"svg.hashsalt": "trialsite", "svg.fonttype": "none", "font.size": 10, "font.family": "sans-serif"}
-    ):
-        labels = list(dict.fromkeys((p.dimension, p.label) for p in points))
-        figure = Figure(figsize=(6.4, 1.35 * len(labels) + 0.5), layout="constrained")
-        panels = figure.subplots(len(labels), 1, sharex=True, squeeze=False)[:, 0]
-        for panel, (dimension, label) in zip(panels, labels, strict=True):
-            line = [p for p in points if p.label == label]
-            panel.plot(
-                [p.day for p in line],
-                [p.value for p in line],
-                color=COLOURS[dimension],
-                marker=MARKERS[dimension],
-                lw=1.6,
-                ms=5,
-            )
-            if axis == "Days from the infusion":
-                panel.axvline(0, color="#888", lw=1, ls=":")
-            panel.set_ylabel(label, rotation=0, ha="right", va="center", color=COLOURS[dimension])
-            panel.spines[["top", "right"]].set_visible(False)
-            panel.margins(y=0.25)
-        if axis == "Visits in order":
-            visits = dict(sorted((p.day, p.visit) for p in points))
-            panels[-1].set_xticks(list(visits), list(visits.values()))
-        panels[-1].set_xlabel(axis)
-        out = io.BytesIO()
-        figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
-    return "data:image/svg+xml;base64," + base64.b64encode(out.getvalue()).decode()

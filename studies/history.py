@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Model, Q, QuerySet
-from django.utils.dateparse import parse_datetime
+from django.db.models import DateField, DateTimeField, Model, Q, QuerySet
+from django.utils.dateparse import parse_date, parse_datetime
 
 from studies.models import AuditEvent, Participant, User, record_kinds
 from studies.permissions import may_read_audit, may_see_arm_revealing, require
@@ -36,6 +37,7 @@ class Change:
 
     at: datetime
     who: str
+    username: str
     why: str
     operation: str
     record: str
@@ -50,35 +52,32 @@ def of_participant(user: User, participant: Participant) -> QuerySet[AuditEvent]
     return AuditEvent.objects.filter(participant=participant)
 
 
-def of_record(user: User, participant: Participant, *, kind: str, record: int) -> QuerySet[AuditEvent]:
-    """The trail of one record of a participant, newest first. Raises NotAllowed."""
-    return of_participant(user, participant).filter(kind=kind, record=record)
-
-
 def in_words(
     user: User,
     participant: Participant,
     events: Iterable[AuditEvent],
     *,
     revealing_responses: frozenset[int] = frozenset(),
+    record_names: Mapping[tuple[str, int], str] | None = None,
     field: str = "",
 ) -> list[Change]:
-    """Events in words, in the order given.
+    """Events in words, in the order given; moments on the clock of the participant's site.
 
     revealing_responses: keys of responses to arm-revealing instruments, whose values are hidden from those who
-    may not see them. field: only changes of this field (or item).
+    may not see them. record_names: what measurement calls its records, by (kind, record). field: only changes of
+    this field (or item).
     """
     events = list(events)
     sees_all = may_see_arm_revealing(user, participant.site)
     revealing = frozenset() if sees_all else _revealing(participant, revealing_responses)
-    names = _Names(events)
+    names = _Names(participant, events, record_names or {})
     changes = []
     for event in events:
         hidden = not sees_all and (event.kind in ARM_REVEALING_KINDS or (event.kind, event.record) in revealing)
         told = not (hidden and event.kind in UNTOLD_KINDS)
         lines = tuple(_lines(event, names, hidden=hidden, field=field)) if told else ()
         if lines:
-            changes.append(_change(event, lines))
+            changes.append(_change(event, names, lines))
     return changes
 
 
@@ -96,13 +95,14 @@ def _revealing(participant: Participant, responses: frozenset[int]) -> frozenset
     return frozenset((kind, key) for kind, keys in found.items() for key in keys)
 
 
-def _change(event: AuditEvent, lines: tuple[Line, ...]) -> Change:
+def _change(event: AuditEvent, names: _Names, lines: tuple[Line, ...]) -> Change:
     return Change(
         at=event.simulated_at or event.at,
-        who=event.actor,
+        who=names.people.get(event.actor, event.actor),
+        username=event.actor,
         why=event.reason,
         operation=event.get_operation_display(),
-        record=kind_label(event.kind),
+        record=names.record(event),
         address=(event.kind, event.record),
         lines=lines,
         simulated=event.simulated_at is not None,
@@ -111,6 +111,9 @@ def _change(event: AuditEvent, lines: tuple[Line, ...]) -> Change:
 
 def _lines(event: AuditEvent, names: _Names, *, hidden: bool, field: str) -> Iterable[Line]:
     old, new = event.old or {}, event.new or {}
+    if event.kind == "finding":
+        yield names.finding(event, hidden=hidden)
+        return
     for name in [*new, *(n for n in old if n not in new)]:
         empty = event.operation == "insert" and new[name] in (None, "", [])
         if name in ("id", "participant_id", "study_id") or empty or field not in ("", name):
@@ -137,14 +140,50 @@ def field_label(kind: str, name: str) -> str:
 class _Names:
     """Stored values as people read them; all rows that the events name are read at once."""
 
-    def __init__(self, events: Iterable[AuditEvent]) -> None:
+    def __init__(
+        self, participant: Participant, events: Sequence[AuditEvent], records: Mapping[tuple[str, int], str]
+    ) -> None:
+        self._zone = ZoneInfo(participant.site.time_zone)
+        self._plans = {plan.key: plan for plan in participant.protocol_version.definition.findings}
+        self._findings = dict(participant.findings.values_list("pk", "key"))
+        visits = participant.visits.values_list("pk", "code")
+        criteria = participant.criteria.values_list("pk", "criterion")
+        self._records = {("visit", pk): f"Visit {code}" for pk, code in visits} | dict(records)
+        self._records |= {("criterionresult", pk): f"Criterion {criterion}" for pk, criterion in criteria}
+        people = User.objects.filter(username__in={event.actor for event in events})
+        self.people = {user.username: user.display_name for user in people}
         self._rows: dict[tuple[type[Model], Any], str] = {}
         for model, keys in _named(events).items():
             rows = model._default_manager.filter(pk__in=keys)
             self._rows |= {(model, row.pk): str(row) for row in rows}
 
+    def record(self, event: AuditEvent) -> str:
+        """What a record is called: by its kind, unless it has a name of its own."""
+        return self._records.get((event.kind, event.record), kind_label(event.kind))
+
+    def finding(self, event: AuditEvent, *, hidden: bool) -> Line:
+        """A finding under the label that the protocol gives it; where it came from is told by its record."""
+        old, new = event.old or {}, event.new or {}
+        key = self._findings.get(event.record) or new.get("key") or old.get("key") or ""
+        label = self._plans[key].label if key in self._plans else key.replace("_", " ").capitalize()
+        was, became = (self._found(key, values) for values in (old, new))
+        if hidden:
+            return Line(kind_label("finding"), HIDDEN if was else "", HIDDEN)
+        return Line(label, was, became)
+
+    def _found(self, key: str, values: Mapping[str, Any]) -> str:
+        if values.get("text"):
+            return str(values["text"])
+        number = values.get("number")
+        if number is None:
+            return ""
+        plan = self._plans.get(key)
+        if plan is not None and plan.type == "yes_no":
+            return "yes" if number else "no"
+        return f"{float(number):.6g} {plan.unit if plan else ''}".rstrip()
+
     def text(self, kind: str, name: str, value: Any) -> str:
-        """The label of a choice, yes or no, the name of a row, a date and time in UTC."""
+        """The label of a choice, yes or no, the name of a row, a day, a date and time at the site."""
         if value is None or value == "":
             return ""
         if isinstance(value, bool):
@@ -158,8 +197,13 @@ class _Names:
             return self._row(found.related_model, value)
         if found is not None and found.choices:
             return str(dict(found.flatchoices).get(value, value))
-        moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
-        return f"{moment:%d %b %Y %H:%M} UTC" if moment else str(value)
+        if found is None:
+            return str(value).replace("_", " ")
+        if isinstance(found, DateTimeField) and (moment := parse_datetime(str(value))):
+            return f"{moment.astimezone(self._zone):%-d %b %Y %H:%M}"
+        if isinstance(found, DateField) and (day := parse_date(str(value))):
+            return f"{day:%-d %b %Y}"
+        return str(value)
 
     def _row(self, model: type[Model], key: Any) -> str:
         return self._rows.get((model, key), f"no longer there ({key})")

@@ -28,7 +28,7 @@ PAGES = {
     "participants": Page("/admin/participants/", 15),
     "enrol": Page("/admin/participants/enrol/", 9),
     "participant": Page(PERSON, 23),
-    "history": Page(PERSON + "history/", 21),
+    "history": Page(PERSON + "history/", 27),
     "consent": Page(PERSON + "consent/", 7),
     "withdraw_consent": Page(PERSON + "consent/withdraw/", 8),
     "contact": Page(PERSON + "contact/", 8),

@@ -97,7 +97,7 @@ def _retried(user: Any, studies: list[Study]) -> set[int]:
 
 def _key(request: HttpRequest, name: str) -> int:
     text = request.POST.get(name, "")
-    return int(text) if text.isdigit() and len(text) < 19 else 0
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
 urls: list[tuple[str, View, str]] = [("data/", data, "data"), ("data/cuts/<str:name>/", cut, "cut")]

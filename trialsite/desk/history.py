@@ -6,8 +6,10 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 
 from outcomes.arm_revealing import revealing_responses
+from outcomes.record_names import names_of
 from studies import history as trail
 from studies.models import record_kinds
+from studies.permissions import may_see_arm_revealing
 from trialsite.desk.page import find_participant, in_sight, page, shows_refusals, user_of
 
 PER_PAGE = 50
@@ -21,11 +23,14 @@ def history(request: HttpRequest, identifier: str) -> HttpResponse:
     user = user_of(request)
     kind, record, field = (request.GET.get(name, "") for name in ("kind", "record", "field"))
     events = trail.of_participant(user, person)
-    if kind in record_kinds() and record.isdigit():
+    if kind in record_kinds() and record.isdecimal():
         events = events.filter(kind__in=(kind, ANSWERS.get(kind, kind)), record=int(record))
     found = Paginator(events.order_by("-id"), PER_PAGE).get_page(request.GET.get("page"))
     rows = list(found)
-    changes = trail.in_words(user, person, rows, revealing_responses=revealing_responses(person), field=field)
+    revealing = revealing_responses(person)
+    hidden = frozenset() if may_see_arm_revealing(user, person.site) else revealing
+    names = names_of(person, hidden=hidden)
+    changes = trail.in_words(user, person, rows, revealing_responses=revealing, record_names=names, field=field)
     return page(
         request,
         "history.html",

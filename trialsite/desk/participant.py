@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from outcomes.course import axis_of, course_of, plot_of
+from outcomes.course import axis_of, course_of
 from outcomes.due import Form, State, forms_of, visit_state
 from outcomes.models import Response
 from studies.eligibility import in_the_way
@@ -26,6 +26,7 @@ from studies.permissions import (
     may_see_identity,
 )
 from trialsite.desk import drafts
+from trialsite.desk.course_plot import course_plot
 from trialsite.desk.page import find_participant, in_sight, page, user_of
 
 Row = dict[str, Any]
@@ -51,7 +52,7 @@ def participant(request: HttpRequest, identifier: str) -> HttpResponse:
         imported=imported,
         no_date="" if imported else "no date yet",
         course=course,
-        plot=plot_of(course, axis_of(person)) if course else "",
+        plot=course_plot(course, axis_of(person)),
         consents=person.consents.select_related("obtained_by").order_by("signed_at"),
         adverse_events=person.adverse_events.all(),
         deviations=person.deviations.order_by("occurred_on"),
