@@ -52,6 +52,7 @@ PAGES = {
     "reports": Page("/admin/reports/", 12, "data_manager"),
     "study": Page("/admin/study/", 10),
     "protocol": Page("/admin/study/KALM/protocol/1.0/", 6),
+    "api": Page("/admin/study/api/", 5),
     "people": Page("/admin/people/", 12, "administrator"),
 }
 # Pages that only take what is posted, or that need a look to show anything (tests/trialsite/test_desk_analysis.py).

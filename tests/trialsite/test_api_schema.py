@@ -59,6 +59,13 @@ def test_the_description_is_read_by_whoever_has_signed_in(busy: BusySite):
     assert set(answer.json()["paths"]) == set(description()["paths"])
 
 
+def test_the_page_of_the_api_shows_every_request(busy: BusySite):
+    page = busy.as_("statistician").get("/admin/study/api/").content.decode()
+    for path, operations in description()["paths"].items():
+        for method in operations:
+            assert f"<strong>{method.upper()}</strong> <code>{path}</code>" in page
+
+
 OPERATIONS = [
     (path, method)
     for path, operations in description()["paths"].items()

@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404
 
 from studies.models import Membership, ProtocolVersion, Site, Study, User
 from studies.permissions import visible_sites, visible_studies
+from trialsite.desk.api_page import api
 from trialsite.desk.page import View, page, user_of
 
 
@@ -56,4 +57,5 @@ def _people(user: User, study: Study) -> QuerySet[Membership]:
 urls: list[tuple[str, View, str]] = [
     ("study/", study, "study"),
     ("study/<slug:code>/protocol/<str:version>/", protocol, "protocol"),
+    ("study/api/", api, "api"),
 ]
