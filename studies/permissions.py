@@ -145,10 +145,6 @@ def may_report_adverse_event(user: Someone, site: Site) -> bool:
     return bool(roles_at(user, site) & SITE_STAFF)
 
 
-def may_record_deviation(user: Someone, site: Site) -> bool:
-    return bool(roles_at(user, site) & (SITE_STAFF | {Role.DATA_MANAGER, Role.MONITOR}))
-
-
 def may_acknowledge_alert(user: Someone, site: Site) -> bool:
     return Role.INVESTIGATOR in roles_at(user, site)
 

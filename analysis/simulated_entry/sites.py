@@ -7,7 +7,6 @@ the trial is the same for any number of processes.
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from analysis.simulated_entry.screening import enter_screening
 from analysis.simulation.records import Course
 from analysis.simulation.trial import Trial
 from studies.models import Participant, ProtocolVersion, Site
+from studies.unblinded_process import unblinded_environment
 
 Tell = Callable[[str], object]
 
@@ -140,10 +140,7 @@ def _drawn_on_the_unblinded_side(
 
 
 def _unblinded_environment() -> dict[str, str]:
-    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
-    environment["DB_ROLE"] = "unblinded"
-    if url := os.environ.get("TRIALSITE_UNBLINDED_DATABASE_URL"):
-        environment["DATABASE_URL"] = url
-    elif "DATABASE_URL" in os.environ and "TRIALSITE_VAR" not in os.environ:
+    environment = unblinded_environment()
+    if environment is None:
         raise UnblindedSideFailed("Set TRIALSITE_UNBLINDED_DATABASE_URL: courses are drawn on the unblinded side.")
     return environment

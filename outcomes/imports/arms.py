@@ -8,7 +8,6 @@ through a pipe: they are in no argument, file, log or table that `app` can read,
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from studies import closed_side
 from studies.acting import Actor, acting
 from studies.errors import TrialError
 from studies.models import Participant, Study
+from studies.unblinded_process import unblinded_environment
 
 READY = "ready"
 ARMS_DIFFER = 3
@@ -120,10 +120,7 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
 
 
 def _environment() -> dict[str, str]:
-    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "REDIS_URL")}
-    environment["DB_ROLE"] = "unblinded"
-    if url := os.environ.get("TRIALSITE_UNBLINDED_DATABASE_URL"):
-        environment["DATABASE_URL"] = url
-    elif "DATABASE_URL" in os.environ and "TRIALSITE_VAR" not in os.environ:
+    environment = unblinded_environment()
+    if environment is None:
         raise ArmsNotStored("Set TRIALSITE_UNBLINDED_DATABASE_URL: arms are stored by the unblinded side.")
     return environment
