@@ -27,7 +27,7 @@ from trialsite.desk import (
     study,
     today,
 )
-from trialsite.desk.page import View
+from trialsite.desk.page import View, rooms
 
 PERSON = "participants/<str:identifier>/"
 PAGES: list[tuple[str, View, str]] = [
@@ -81,6 +81,10 @@ class TrialsiteAdminSite(AdminSite):
     def all_records(self, request: HttpRequest) -> HttpResponse:
         """Lists of bare records, for those who may see them: Django's own index."""
         return super().index(request)
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """What Django's own pages are given: the same rooms as the desk's."""
+        return {**super().each_context(request), "rooms": rooms()}
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         pages = [path(route, self.admin_view(view), name=name) for route, view, name in PAGES]

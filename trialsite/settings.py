@@ -184,7 +184,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
-DATE_FORMAT = "j M Y"
+FORMAT_MODULE_PATH = ["trialsite.formats"]
 
 STATIC_URL = "static/"
 # Collected for production only; elsewhere static files are served from where they lie.

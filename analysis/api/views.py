@@ -54,6 +54,7 @@ class CutView(WithFiles):
 
     @extend_schema(request=serializers.CutBody, responses={201: serializers.CutSerializer})
     def create(self, request: Request) -> Response:
+        """Order a cut; the blinded worker takes it."""
         body = body_of(serializers.CutBody, request)
         cut = order_cut(acting_user(request), study=visible_study(request, body["study"]))
         return presented(serializers.CutSerializer, cut, status=201)
@@ -81,6 +82,7 @@ class LookView(WithFiles):
 
     @extend_schema(request=serializers.LookBody, responses={201: serializers.LookSerializer})
     def create(self, request: Request) -> Response:
+        """Order a look: the next one of the plan, or an unplanned one with its reason. Both workers do their part."""
         body = body_of(serializers.LookBody, request)
         cuts = open_reading.visible_cuts(acting_user(request))
         look = order_look(

@@ -48,6 +48,7 @@ class ResponseView(RecordView):
 
     @extend_schema(request=serializers.ResponseBody, responses={201: serializers.ResponseSerializer})
     def create(self, request: Request) -> Answer:
+        """Enter a questionnaire or a diary day. It is checked item by item and scored."""
         body = dict(body_of(serializers.ResponseBody, request))
         participant = visible_participant(request, body.pop("participant"))
         code = body.pop("visit", None)
@@ -99,6 +100,8 @@ class ScoreView(RecordView):
 
 
 class QSTSessionView(RecordView):
+    """Sessions of quantitative sensory testing."""
+
     serializer_class = serializers.QSTSessionSerializer
     filterset_fields = ("participant__identifier", "participant__study__code", "visit__code")
 
@@ -107,6 +110,7 @@ class QSTSessionView(RecordView):
 
     @extend_schema(request=serializers.QSTSessionBody, responses={201: serializers.QSTSessionSerializer})
     def create(self, request: Request) -> Answer:
+        """Enter a session with its trials; the values and z-scores of the 13 parameters are computed."""
         body: dict[str, Any] = dict(body_of(serializers.QSTSessionBody, request))
         participant = visible_participant(request, body.pop("participant"))
         visit = get_object_or_404(participant.visits, code=body.pop("visit"))
@@ -117,6 +121,8 @@ class QSTSessionView(RecordView):
 
 
 class QSTTrialView(RecordView):
+    """Single trials as they were measured."""
+
     serializer_class = serializers.QSTTrialSerializer
     filterset_fields = ("session__participant__identifier", "session__visit__code", "parameter", "area")
 
@@ -126,6 +132,8 @@ class QSTTrialView(RecordView):
 
 
 class QSTValueView(RecordView):
+    """Values computed from the trials of a session, with the reference they were compared with."""
+
     serializer_class = serializers.QSTValueSerializer
     filterset_fields = ("session__participant__identifier", "session__visit__code", "parameter", "area")
 

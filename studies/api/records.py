@@ -140,7 +140,7 @@ class RecordView(ActingMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet
 
     @extend_schema(parameters=[CHANGED_SINCE, CHANGED_BEFORE])
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """A page, read as columns: a list may hold thousands of rows, and needs none of them as an object."""
+        # Read as columns: a page may hold thousands of rows, and needs none of them as an object.
         columns = self._columns()
         rows = self.filter_queryset(self.get_queryset()).values(*columns.values())
         page = self.paginate_queryset(rows) or []

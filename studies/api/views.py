@@ -44,6 +44,8 @@ def visible_participant(request: Request, identifier: str) -> Participant:
 
 
 class StudyView(RecordView):
+    """The studies in which the caller has a role."""
+
     serializer_class = serializers.StudySerializer
     filterset_fields = ("code", "origin")
 
@@ -52,6 +54,8 @@ class StudyView(RecordView):
 
 
 class SiteView(RecordView):
+    """The sites that the caller sees, each with its own clock."""
+
     serializer_class = serializers.SiteSerializer
     filterset_fields = ("study__code", "code", "country")
 
@@ -75,6 +79,7 @@ class ParticipantView(RecordView):
 
     @extend_schema(request=serializers.EnrolBody, responses={201: serializers.ParticipantSerializer})
     def create(self, request: Request) -> Response:
+        """Enrol a participant at a site; the answer holds the new identifier."""
         body = body_of(serializers.EnrolBody, request)
         sites = visible_sites(acting_user(request))
         site = get_object_or_404(sites, code=body["site"], study__code=body["study"])
@@ -84,6 +89,7 @@ class ParticipantView(RecordView):
     @extend_schema(request=serializers.ConsentBody, responses={201: serializers.ConsentSerializer})
     @action(detail=True, methods=["post"])
     def consent(self, request: Request, identifier: str) -> Response:
+        """Record that a participant signed a version of the consent; what may be collected follows from it."""
         body = body_of(serializers.ConsentBody, request)
         participant = visible_participant(request, identifier)
         signed = consents.sign_consent(acting_user(request), participant=participant, **body)
@@ -120,6 +126,7 @@ class ParticipantView(RecordView):
     @extend_schema(request=serializers.EligibilityBody, responses={201: serializers.EligibilityDecisionSerializer})
     @action(detail=True, methods=["post"])
     def eligibility(self, request: Request, identifier: str) -> Response:
+        """Include or exclude a participant. Only the investigator decides, and only when nothing stands in the way."""
         body = body_of(serializers.EligibilityBody, request)
         participant = visible_participant(request, identifier)
         decision = eligibility_verbs.decide(acting_user(request), participant=participant, **body)
@@ -146,22 +153,30 @@ class OfParticipantView(RecordView):
 
 
 class VisitView(OfParticipantView):
+    """Visits with their windows, and whether they took place."""
+
     serializer_class = serializers.VisitSerializer
     filterset_fields = (*OfParticipantView.filterset_fields, "code", "status")
     queryset = Visit.objects.none()
 
 
 class ConsentView(OfParticipantView):
+    """Which version was signed when, and what was withdrawn."""
+
     serializer_class = serializers.ConsentSerializer
     queryset = Consent.objects.none()
 
 
 class CriterionResultView(OfParticipantView):
+    """Each criterion of eligibility as it was judged."""
+
     serializer_class = serializers.CriterionResultSerializer
     queryset = CriterionResult.objects.none()
 
 
 class EligibilityDecisionView(OfParticipantView):
+    """Who was included, and which criteria stood in the way of the others."""
+
     serializer_class = serializers.EligibilityDecisionSerializer
     queryset = EligibilityDecision.objects.none()
 
@@ -174,6 +189,8 @@ class AllocationView(OfParticipantView):
 
 
 class DeviationView(OfParticipantView):
+    """Deviations from the protocol."""
+
     serializer_class = serializers.DeviationSerializer
     queryset = Deviation.objects.none()
 
@@ -186,12 +203,15 @@ class InfusionView(OfParticipantView):
 
 
 class AdverseEventView(OfParticipantView):
+    """Adverse events as they were reported, with their corrections."""
+
     serializer_class = serializers.AdverseEventSerializer
     filterset_fields = (*OfParticipantView.filterset_fields, "serious", "grade")
     queryset = AdverseEvent.objects.none()
 
     @extend_schema(request=serializers.AdverseEventBody, responses={201: serializers.AdverseEventSerializer})
     def create(self, request: Request) -> Response:
+        """Report an adverse event."""
         body = dict(body_of(serializers.AdverseEventBody, request))
         participant = visible_participant(request, body.pop("participant"))
         reported = adverse_events.report(

@@ -63,7 +63,7 @@ def test_the_page_of_the_api_shows_every_request(busy: BusySite):
     page = busy.as_("statistician").get("/admin/study/api/").content.decode()
     for path, operations in description()["paths"].items():
         for method in operations:
-            assert f"<strong>{method.upper()}</strong> <code>{path}</code>" in page
+            assert f'<strong>{method.upper()}</strong> <code class="small">{path}</code>' in page
 
 
 OPERATIONS = [

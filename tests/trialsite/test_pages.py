@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from outcomes.models import Response
 from studies.acting import Program, acting
 from studies.models import AdverseEvent, AuditEvent, Consent, SafetyAlert
+from tests import factories
 from tests.trialsite.busy_site import CADSS_TOTAL, KNOWN_VALUES, PRESSURE, BusySite
 from tests.trialsite.desk_pages import NOT_HERE, PAGES, Inline, Page
 from trialsite.admin_site import PAGES as ROUTES
@@ -198,3 +199,72 @@ def test_a_withdrawn_consent_ends_collection_on_every_form(busy: BusySite):
     items = {f"item-{n}": "1" for n in KNOWN_VALUES["phq9"]}
     refused = cora.post(f"{person}visits/W1/forms/phq9/", items | {"completed_at": "2026-11-24T10:00"})
     assert (refused.status_code, "nothing may be collected" in text(refused)) == (422, True)
+
+
+def test_a_browser_finds_an_icon_whatever_page_it_looks_at():
+    answer = Client().get("/favicon.ico")
+    assert (answer.status_code, answer["Location"]) == (302, "/static/trialsite/icon.svg")
+
+
+def test_every_mistake_of_a_timepoint_is_told_at_once_beside_its_field(busy: BusySite):
+    path = f"/admin/participants/{busy.first.identifier}/infusion/"
+    typed = {"minute": "30", "sbp": "1300", "dbp": "8x", "hr": "72"}
+    answer = busy.as_("infusion_nurse").post(path, typed)
+    assert answer.status_code == 422
+    assert {'id="fault-sbp-30"', 'id="fault-dbp-30"'} <= set(re.findall(r'id="fault-[^"]+"', text(answer)))
+    assert 'href="#item-sbp-30"' in text(answer)
+    assert re.search(r'name="sbp"[^>]* value="1300"', text(answer))
+    assert not busy.first.infusion.readings.filter(minute=30).exists()
+
+
+def test_a_reading_is_corrected_with_a_reason_and_the_rules_look_again(busy: BusySite):
+    path = f"/admin/participants/{busy.first.identifier}/infusion/"
+    nurse = busy.as_("infusion_nurse")
+    typed = {"minute": "15", "sbp": "205"}
+    assert nurse.post(path, typed).status_code == 422
+    assert nurse.post(path, typed | {"reason": "misread"}).status_code == 302
+    infusion = busy.first.infusion
+    assert infusion.readings.get(minute=15, parameter="sbp").value == 205
+    assert "S02" in infusion.safety_events.values_list("rule", flat=True)
+
+
+def test_nobody_is_excluded_by_a_click_alone(busy: BusySite):
+    made = factories.Participants(busy.version, busy.people["investigator"], made=700)
+    person = made.ready(busy.site(), included=False)
+    path = f"/admin/participants/{person.identifier}/eligibility/"
+    ivy = busy.as_("investigator")
+    refused = ivy.post(path, {"decide": "exclude", "reason": "moved", "confirm": "KALM-BER-0001"})
+    assert refused.status_code == 422
+    assert "this page is about" in text(refused)
+    assert ivy.post(path, {"decide": "exclude", "reason": "moved", "confirm": person.identifier}).status_code == 302
+    person.refresh_from_db()
+    assert person.status == "screen_failure"
+
+
+@pytest.mark.parametrize("step", ["consent", "consent/withdraw", "plan", "randomise", "leave", "adverse-events/new"])
+def test_a_step_is_not_shown_to_who_may_not_take_it(busy: BusySite, step: str):
+    path = f"/admin/participants/{busy.first.identifier}/{step}/"
+    assert busy.as_("monitor").get(path).status_code == 403
+
+
+def test_a_refused_save_is_kept_as_a_draft_that_can_be_discarded(busy: BusySite):
+    cora = busy.as_("coordinator")
+    person = f"/admin/participants/{busy.first.identifier}/"
+    cora.post(f"{person}adverse-events/new/", {"term": "Nausea", "seriousness": ["death", "other"]})
+    again = text(cora.get(f"{person}adverse-events/new/"))
+    assert "It is a draft, not saved yet" in again
+    assert len(re.findall(r'name="seriousness"[^>]* checked', again)) == 2
+    assert cora.post(f"{person}adverse-events/new/", {"discard": "1"}).status_code == 302
+    assert "Nausea" not in text(cora.get(f"{person}adverse-events/new/"))
+
+
+def test_an_answer_and_a_reason_for_none_are_not_both_taken(busy: BusySite):
+    path = f"/admin/participants/{busy.first.identifier}/visits/BL/forms/bpi_sf/"
+    typed = {"item-8": "40", "missing-8": "refused", "completed_at": "2026-11-20T10:00"}
+    answer = busy.as_("coordinator").post(path, typed)
+    assert answer.status_code == 422
+    assert "Keep one of the two" in text(answer)
+    reason_alone = {"item-3": "refused", "completed_at": "2026-11-20T10:00"}
+    assert busy.as_("coordinator").post(path, reason_alone).status_code == 302
+    saved = Response.objects.get(participant=busy.first, instrument__key="bpi_sf", visit__code="BL")
+    assert saved.items.get(item="3").missing_reason == "refused"

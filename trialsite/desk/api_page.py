@@ -37,9 +37,14 @@ def _operation(path: str, method: str, operation: Mapping[str, Any]) -> dict[str
         "method": method.upper(),
         "path": path,
         "text": text,
-        "words": [_word(each) for each in operation.get("parameters", ()) if each["in"] == "query"],
+        "words": [_word(each) for each in operation.get("parameters", ()) if _narrows(each, method)],
         "body": _body(operation),
     }
+
+
+def _narrows(parameter: Mapping[str, Any], method: str) -> bool:
+    """Which words are worth a reader's time: the kind of answer is told once, at the top."""
+    return method == "get" and parameter["in"] == "query" and parameter["name"] != "format"
 
 
 def _word(parameter: Mapping[str, Any]) -> dict[str, str]:

@@ -17,8 +17,9 @@ from studies import infusions as verbs
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
 from studies.models import Infusion, Participant, Reading, SafetyEvent
 from studies.permissions import may_answer_criteria, may_run_infusion, may_see_arm_revealing, visible_participants
+from studies.protocol import plausibility
 from studies.protocol.infusion_arithmetic import Segment
-from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
+from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of, warn
 
 
 @shows_refusals
@@ -51,10 +52,11 @@ def infusion(request: HttpRequest, identifier: str) -> HttpResponse:
     errors: dict[str, str] = {}
     if request.method == "POST":
         try:
-            say(request, _act(request, person, running))
+            said, fired = _act(request, person, running)
         except TrialError as error:
             errors = refusals(error)
         else:
+            (warn if fired else say)(request, said)
             return redirect(reverse("admin:infusion", args=[identifier]))
     return page(
         request,
@@ -86,7 +88,9 @@ def _readings(request: HttpRequest, person: Participant, running: Infusion, erro
     minute = chosen if chosen is not None else waiting[0] if waiting else None
     rules = {rule.id: rule for rule in person.protocol_version.definition.safety_rules}
     last = [
-        verbs.ReadingEntry(r.minute, r.parameter, r.taken_at, r.value) for r in saved.values() if r.minute == max(done)
+        verbs.ReadingEntry(r.minute, r.parameter, r.taken_at, r.value.normalize())
+        for r in saved.values()
+        if r.value is not None and r.minute == max(done)
     ]
     return {
         "minute": minute,
@@ -118,11 +122,12 @@ def _typed(request: HttpRequest, key: str, saved: Reading | None) -> str:
     return "" if saved is None or saved.value is None else f"{saved.value.normalize():f}"
 
 
-def _act(request: HttpRequest, person: Participant, running: Infusion | None) -> str:
+def _act(request: HttpRequest, person: Participant, running: Infusion | None) -> tuple[str, bool]:
+    """Do what was asked; what to say afterwards, and whether a safety rule fired."""
     if running is None:
-        return _start(request, person)
+        return _start(request, person), False
     if "end" in request.POST:
-        return _end(request, running)
+        return _end(request, running), False
     if "event" in request.POST:
         return _happened(request, running)
     return _read(request, person, running)
@@ -136,10 +141,10 @@ def _start(request: HttpRequest, person: Participant) -> str:
         started_at=timezone.now(),
         kit_number=request.POST.get("kit_number", ""),
     )
-    return f"Infusion started: {started.planned_rate_ml_h} mL/h, {started.planned_volume_ml} mL."
+    return f"Infusion started: {started.planned_rate_ml_h:.1f} mL/h, {started.planned_volume_ml:.2f} mL."
 
 
-def _read(request: HttpRequest, person: Participant, running: Infusion) -> str:
+def _read(request: HttpRequest, person: Participant, running: Infusion) -> tuple[str, bool]:
     """Save what was read at one timepoint; values saved before are corrected, with a reason."""
     minute = int(_number(request, "minute", "Timepoint"))
     values, problems = _values(request, person, minute)
@@ -159,31 +164,38 @@ def _read(request: HttpRequest, person: Participant, running: Infusion) -> str:
         ]
         fired = verbs.record_readings(user_of(request), infusion=running, readings=readings)
         done = "saved"
-    return f"Readings at {minute} min {done}." + _said(fired)
+    return f"Readings at {minute} min {done}." + _said(fired), bool(fired)
 
 
 def _values(
     request: HttpRequest, person: Participant, minute: int
 ) -> tuple[dict[str, Decimal | None], list[InvalidEntry]]:
+    """What was typed at one timepoint, None where nothing was; and all that cannot be, at once."""
+    plan = verbs.plan_of(person)
     values: dict[str, Decimal | None] = {}
     problems = []
-    for parameter in verbs.plan_of(person).parameters:
+    for parameter in plan.parameters:
         low, high = parameter.hard
+        allowed = f"a number from {low:f} to {high:f} {parameter.unit}".rstrip()
+        said = ""
         try:
             typed = request.POST.get(parameter.key, "").strip()
-            allowed = f"a number from {low:f} to {high:f} {parameter.unit}".rstrip()
-            values[parameter.key] = _number(request, parameter.key, parameter.label, allowed) if typed else None
+            value = values[parameter.key] = _number(request, parameter.key, parameter.label, allowed) if typed else None
+            refused = None if value is None else plausibility.refusal(plan, parameter.key, value)
+            said = f"{refused} Check the value, or leave it empty: not done." if refused else ""
         except InvalidEntry as problem:
-            problems.append(InvalidEntry(problem.message, field=f"{parameter.key}-{minute}"))
+            said = problem.message
+        if said:
+            problems.append(InvalidEntry(said, field=f"{parameter.key}-{minute}"))
     return values, problems
 
 
-def _happened(request: HttpRequest, running: Infusion) -> str:
+def _happened(request: HttpRequest, running: Infusion) -> tuple[str, bool]:
     """Something that the protocol names happened now: chest pain, the wish to stop."""
     event = request.POST["event"]
     minute = max(0, int((timezone.now() - running.started_at).total_seconds() // 60))
     fired = verbs.record_event(user_of(request), infusion=running, event=event, minute=minute)
-    return f"Recorded at {minute} min." + _said(fired)
+    return f"Recorded at {minute} min." + _said(fired), bool(fired)
 
 
 def _said(fired: Sequence[SafetyEvent]) -> str:

@@ -37,8 +37,13 @@ def page(
     request: HttpRequest, template: str, *, room: str, title: str, status: int = 200, **context: Any
 ) -> HttpResponse:
     """A page of the desk."""
-    rooms = [(name, label, reverse(url)) for name, label, url in ROOMS]
-    return render(request, f"desk/{template}", {"rooms": rooms, "room": room, "title": title, **context}, status=status)
+    shown = {"rooms": rooms(), "room": room, "title": title, **context}
+    return render(request, f"desk/{template}", shown, status=status)
+
+
+def rooms() -> list[tuple[str, str, str]]:
+    """The rooms of the desk: name, label, address."""
+    return [(name, label, reverse(url)) for name, label, url in ROOMS]
 
 
 def find_participant(request: HttpRequest, identifier: str) -> Participant:
@@ -106,6 +111,7 @@ __all__ = [
     "in_sight",
     "page",
     "refusals",
+    "rooms",
     "say",
     "show_on",
     "shows_refusals",

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from outcomes.models import QSTSession
+from outcomes.qst import trial_problem
 from outcomes.qst_layout import AREAS, Cell, layout
 from outcomes.qst_sessions import SessionEntry, TrialEntry, correct_session, save_session
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
@@ -126,6 +127,8 @@ def _trials(request: HttpRequest) -> list[TrialEntry]:
                         )
                     )
                     continue
+                if value is not None and (said := trial_problem(cell.parameter, value)):
+                    problems.append(InvalidEntry(said, field=_name(area, cell)))
                 missing = "not_done" if value is None else None
                 trials.append(TrialEntry(area, cell.parameter, cell.trial, value, cell.direction, missing))
     if problems:

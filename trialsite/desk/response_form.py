@@ -224,7 +224,7 @@ def _answer(typed: Mapping[str, str], name: str) -> tuple[str, str]:
 def values_of(
     typed: Mapping[str, str], instrument: Instrument
 ) -> tuple[dict[str, float | None], dict[str, str], list[InvalidEntry]]:
-    """The typed answers as numbers, the reasons where there is none, and what cannot be read.
+    """The typed answers as numbers, the reasons where there is none, and what cannot be saved: all of it at once.
 
     A decimal comma is understood; letters are refused with the item's name.
     """
@@ -236,15 +236,16 @@ def values_of(
         if reason and not answer:
             missing[name] = reason
         elif reason in MISSING_REASONS and reason != "not_answered":
-            said = f"{item.label} is {answer!r} and marked as {REASON_WORDS[reason].lower()}. Keep one of the two."
-            problems.append(InvalidEntry(said, field=name))
-        items[name] = _number(answer)
-        if answer and items[name] is None:
-            said = (
-                f"{item.label} is {answer!r}; a number from {item.min:g} to {item.max:g} is expected."
-                " Check the value, or choose Not done."
-            )
-            problems.append(InvalidEntry(said, field=name))
+            both = f"{item.label} is {answer!r} and marked as {REASON_WORDS[reason].lower()}. Keep one of the two."
+            problems.append(InvalidEntry(both, field=name))
+        number = items[name] = _number(answer)
+        said = ""
+        if answer and number is None:
+            said = f"{item.label} is {answer!r}; a number from {item.min:g} to {item.max:g} is expected."
+        elif number is not None:
+            said = item.problem(number) or ""
+        if said:
+            problems.append(InvalidEntry(f"{said} Check the value, or choose Not done.", field=name))
     return items, missing, problems
 
 

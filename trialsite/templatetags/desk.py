@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -70,6 +70,12 @@ def on_day(moment: datetime | date | None, zone: str = "UTC") -> str:
         return ""
     local = moment.astimezone(ZoneInfo(zone)) if isinstance(moment, datetime) else moment
     return f"{local:%-d %b %Y}"
+
+
+@register.filter
+def on_last_day(closes: datetime | None, zone: str) -> str:
+    """The last day of a window at a site: one that closes at midnight ends the day before."""
+    return on_day(closes - timedelta(microseconds=1), zone) if closes else ""
 
 
 @register.filter

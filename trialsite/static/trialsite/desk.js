@@ -3,6 +3,9 @@
 
 const form = document.querySelector("form[data-draft]");
 
+// Loading a refused page again asks for it, with the draft, instead of sending the old entries once more.
+if (form) history.replaceState(null, "", location.href);
+
 // Drafts: kept on the server as one types, never data until saved.
 if (form) {
   const said = document.querySelector("[data-draft-said]");
