@@ -4,14 +4,29 @@ Pure: nothing here knows the database. docs/qst.md works every number out by han
 """
 
 from outcomes.qst.aggregation import ParameterValue, aggregate
+from outcomes.qst.findings import AbnormalFinding, abnormal_findings
 from outcomes.qst.modulation import (
+    CPM,
+    MODULATION,
+    TRAIN,
+    TS,
     ConditionedPainModulation,
+    CpmMethod,
     TemporalSummation,
     conditioned_pain_modulation,
+    modulation_problem,
+    modulation_values,
     temporal_summation,
 )
 from outcomes.qst.parameters import PARAMETERS, NotComputable, Parameter
-from outcomes.qst.quality import Flag, SessionConditions, quality_flags
+from outcomes.qst.quality import (
+    Equipment,
+    Flag,
+    SessionConditions,
+    condition_flags,
+    quality_flags,
+    reading_flags,
+)
 from outcomes.qst.readings import Reading, trial_problem
 from outcomes.qst.reference import (
     SYNTHETIC_REFERENCE,
@@ -23,13 +38,16 @@ from outcomes.qst.reference import (
     load_reference,
     read_reference,
 )
+from outcomes.qst.units import in_unit_of_parameter
 from outcomes.qst.zscores import (
+    ABNORMAL_Z,
     COMPOSITE,
     COMPOSITE_SENSITIVITY,
     Profile,
     SideDifference,
     ZScore,
     composite,
+    finding_of,
     profile,
     side_difference,
     standardised_change,
@@ -37,11 +55,19 @@ from outcomes.qst.zscores import (
 )
 
 __all__ = [
+    "ABNORMAL_Z",
     "COMPOSITE",
     "COMPOSITE_SENSITIVITY",
+    "CPM",
+    "MODULATION",
     "PARAMETERS",
     "SYNTHETIC_REFERENCE",
+    "TRAIN",
+    "TS",
+    "AbnormalFinding",
     "ConditionedPainModulation",
+    "CpmMethod",
+    "Equipment",
     "Flag",
     "NoReferenceRow",
     "NotComputable",
@@ -56,14 +82,21 @@ __all__ = [
     "SideDifference",
     "TemporalSummation",
     "ZScore",
+    "abnormal_findings",
     "aggregate",
     "checksum_of",
     "composite",
+    "condition_flags",
     "conditioned_pain_modulation",
+    "finding_of",
+    "in_unit_of_parameter",
     "load_reference",
+    "modulation_problem",
+    "modulation_values",
     "profile",
     "quality_flags",
     "read_reference",
+    "reading_flags",
     "side_difference",
     "standardised_change",
     "temporal_summation",

@@ -6,10 +6,23 @@ inhibition is negative for both, as the consensus recommends (Yarnitsky 2015, Eu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
+
+from outcomes.qst.aggregation import ParameterValue
+from outcomes.qst.readings import AnyReading, trial_problem
+
+TestStimulus = Literal["ppt", "hpt", "rating"]
+Timing = Literal["parallel", "sequential"]
+SummationMethod = Literal["last_minus_first", "highest_minus_first"]
+
+# The names under which these trials are kept, beside the 13 parameters, with their directions.
+CPM, TS = "CPM", "TS"
+MODULATION = {CPM: ("before", "during", "after"), TS: ("",)}
+# The train of ten that the wind-up ratio uses too.
+TRAIN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +64,90 @@ class TemporalSummation:
     """How far ratings rise over a train of equal stimuli, and how that was counted."""
 
     delta: float
-    method: Literal["last_minus_first", "highest_minus_first"]
+    method: SummationMethod
 
 
-def temporal_summation(
-    ratings: Sequence[float], *, method: Literal["last_minus_first", "highest_minus_first"]
-) -> TemporalSummation:
+def temporal_summation(ratings: Sequence[float], *, method: SummationMethod) -> TemporalSummation:
     """The rise over a train. ratings: 0-100, in order. Raises ValueError for fewer than two."""
     if len(ratings) < 2:
         raise ValueError(f"Temporal summation needs at least two ratings; there is {len(ratings)}.")
     end = ratings[-1] if method == "last_minus_first" else max(ratings)
     return TemporalSummation(end - ratings[0], method)
+
+
+@dataclass(frozen=True, slots=True)
+class CpmMethod:
+    """How conditioned pain modulation was tested.
+
+    stimulus: the threshold or rating that is compared; timing: parallel compares the readings during conditioning
+    with those before it, sequential those after it.
+    """
+
+    stimulus: TestStimulus
+    timing: Timing
+
+
+def modulation_problem(reading: AnyReading, method: CpmMethod | None) -> str | None:
+    """Why a trial of CPM or TS cannot be taken, in a sentence; None when it can."""
+    directions = MODULATION[reading.parameter]
+    if reading.direction not in directions:
+        allowed = ", ".join(filter(None, directions)) or "none"
+        return f"{reading.parameter}: the direction is {reading.direction!r}; allowed is {allowed}."
+    if reading.parameter == CPM and method is None:
+        return "CPM needs its method: which test stimulus was compared, and when."
+    if reading.value is None:
+        return None
+    stimulus = method.stimulus if method and reading.parameter == CPM else "rating"
+    if stimulus == "rating":
+        if 0 <= reading.value <= 100:
+            return None
+        return f"A rating is {reading.value:g}; allowed is 0 to 100 (0 no pain, 100 worst)."
+    return trial_problem(stimulus.upper(), reading.value)
+
+
+def modulation_values(readings: Iterable[AnyReading], method: CpmMethod | None) -> dict[str, ParameterValue]:
+    """The values of conditioned pain modulation and temporal summation, for as much of them as was begun.
+
+    readings: trials of CPM and TS in any order. Units: that of the test stimulus, but percent for cpm_percent.
+    """
+    all_readings = list(readings)
+    cpm = [reading for reading in all_readings if reading.parameter == CPM]
+    train = sorted((r for r in all_readings if r.parameter == TS), key=lambda reading: reading.trial)
+    values: list[ParameterValue] = []
+    if cpm and method is not None:
+        values += _cpm_values(cpm, method)
+    if train:
+        values += _train_values(train)
+    return {value.parameter: value for value in values}
+
+
+def _cpm_values(readings: Sequence[AnyReading], method: CpmMethod) -> list[ParameterValue]:
+    conditioned = "during" if method.timing == "parallel" else "after"
+    before, after = (
+        [r.value for r in readings if r.direction == direction and r.value is not None]
+        for direction in ("before", conditioned)
+    )
+    names = ("cpm_before", "cpm_conditioned", "cpm_effect", "cpm_percent")
+    if not before or not after:
+        missing = "before" if not before else conditioned
+        return [ParameterValue(name, None, f"no reading {missing} conditioning") for name in names]
+    measure: Literal["threshold", "rating"] = "rating" if method.stimulus == "rating" else "threshold"
+    found = conditioned_pain_modulation(before, after, measure=measure)
+    numbers = (found.before, found.conditioned, found.effect, found.percent)
+    return [
+        ParameterValue(name, number, None if number is not None else "the reading before is 0")
+        for name, number in zip(names, numbers, strict=True)
+    ]
+
+
+def _train_values(train: Sequence[AnyReading]) -> list[ParameterValue]:
+    """Both ways of counting; they need the first and the last rating of the train."""
+    ratings = {reading.trial: reading.value for reading in train if reading.value is not None}
+    rows = [ratings[trial] for trial in sorted(ratings)]
+    if 1 not in ratings or TRAIN not in ratings:
+        reason = f"ratings 1 and {TRAIN} are needed"
+        return [ParameterValue(f"ts_{method}", None, reason) for method in _WAYS]
+    return [ParameterValue(f"ts_{method}", temporal_summation(rows, method=method).delta) for method in _WAYS]
+
+
+_WAYS: tuple[SummationMethod, ...] = ("last_minus_first", "highest_minus_first")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from itertools import pairwise
 from statistics import median
 
@@ -22,12 +23,23 @@ _RANGES = (
 
 
 @dataclass(frozen=True, slots=True)
+class Equipment:
+    """A device as it was used: what people call it, and until when its calibration held; None where nobody knows."""
+
+    name: str
+    calibration_due_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionConditions:
     """The circumstances of a session; None where they were not recorded. previous_*: of the participant's last one."""
 
+    tested_on: date | None = None
+    equipment: tuple[Equipment, ...] = ()
     examiner: str | None = None
     examiner_certified: bool | None = None
     examiner_masked: bool | None = None
+    examiner_at_infusion: bool = False
     area: str | None = None
     previous_examiner: str | None = None
     previous_area: str | None = None
@@ -40,28 +52,44 @@ class SessionConditions:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A question to the site: a stable code, the parameter where there is one, and a sentence."""
+    """A question to the site: a stable code, a sentence, and the parameter, trial or device that it is about."""
 
     code: str
     message: str
-    parameter: str | None = None
+    parameter: str = ""
+    direction: str = ""
+    trial: int = 0
+    device: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other flag of the same area."""
+        return " ".join(filter(None, (self.code, self.parameter, self.direction, str(self.trial or ""), self.device)))
 
 
 def quality_flags(
     readings: Iterable[AnyReading], values: Mapping[str, ParameterValue], conditions: SessionConditions
 ) -> list[Flag]:
-    """Everything to be asked about one area of a session.
+    """Everything to be asked about a session of one area.
 
     readings: its trials; values: as `aggregate` gives them; conditions: how it was run.
     """
+    return [*reading_flags(readings, values), *condition_flags(conditions)]
+
+
+def reading_flags(readings: Iterable[AnyReading], values: Mapping[str, ParameterValue]) -> list[Flag]:
+    """What is to be asked about the readings of one area and the values they give."""
     given = [reading for reading in readings if reading.value is not None]
+    return [*_limits_reached(given), *_outliers(given), *_order_of_thresholds(values)]
+
+
+def condition_flags(conditions: SessionConditions) -> list[Flag]:
+    """What is to be asked about how a session was run, once for all its areas."""
     return [
-        *_limits_reached(given),
-        *_outliers(given),
-        *_order_of_thresholds(values),
         *_out_of_range(conditions),
         *_changed(conditions),
         *_circumstances(conditions),
+        *_calibration(conditions),
     ]
 
 
@@ -71,10 +99,12 @@ def _limits_reached(readings: Iterable[AnyReading]) -> Iterator[Flag]:
         where = f"{reading.parameter} trial {reading.trial}"
         at_limit = reading.value in limits.get(reading.parameter, ())
         if at_limit and reading.cutoff:
-            yield Flag("cutoff", f"{where} reached the device's limit: its value is censored.", reading.parameter)
+            message = f"{where} reached the device's limit: its value is censored."
+            yield Flag("cutoff", message, reading.parameter, reading.direction, reading.trial)
         elif at_limit or reading.cutoff:
             message = f"{where} is {reading.value:g}, {'not ' if at_limit else ''}marked as the device's limit."
-            yield Flag("cutoff_mark", f"{message} Check the mark.", reading.parameter)
+            message += " Check the mark."
+            yield Flag("cutoff_mark", message, reading.parameter, reading.direction, reading.trial)
 
 
 def _outliers(readings: Iterable[AnyReading]) -> Iterator[Flag]:
@@ -88,7 +118,7 @@ def _outliers(readings: Iterable[AnyReading]) -> Iterator[Flag]:
             away = abs((reading.value or 0.0) - middle)
             if away > _FARTHEST_FROM_MEDIAN_C[code]:
                 message = f"{code} trial {reading.trial} lies {away:.1f} °C from the median of its trials."
-                yield Flag("outlier", message, code)
+                yield Flag("outlier", message, code, reading.direction, reading.trial)
 
 
 def _order_of_thresholds(values: Mapping[str, ParameterValue]) -> Iterator[Flag]:
@@ -130,5 +160,17 @@ def _circumstances(conditions: SessionConditions) -> Iterator[Flag]:
         yield Flag("examiner_not_certified", "The examiner is not certified for the protocol.")
     if conditions.examiner_masked is False:
         yield Flag("examiner_not_masked", "The examiner knew of the treatment or the visit.")
+    if conditions.examiner_at_infusion:
+        yield Flag("examiner_at_infusion", "The examiner entered data of this participant's infusion.")
     if conditions.analgesic_in_last_12_h:
         yield Flag("analgesic", "An analgesic was taken in the last 12 hours.")
+
+
+def _calibration(conditions: SessionConditions) -> Iterator[Flag]:
+    for device in conditions.equipment:
+        due = device.calibration_due_on
+        if due is None:
+            yield Flag("calibration_unknown", f"{device.name} has no date of calibration.", device=device.name)
+        elif conditions.tested_on is not None and due < conditions.tested_on:
+            message = f"{device.name} was due for calibration on {due:%-d %b %Y}."
+            yield Flag("calibration_due", message, device=device.name)

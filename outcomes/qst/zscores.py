@@ -42,10 +42,11 @@ def z_score(parameter: str, value: float, *, reference: Reference, area: str, se
     transformed = known.transformed(value)
     row = reference.row(parameter, area=area, sex=sex, age=age)
     z = known.gain_sign * (transformed - row.mean) / row.sd
-    return ZScore(z, _finding(z), reference.ref_id, reference.checksum)
+    return ZScore(z, finding_of(z), reference.ref_id, reference.checksum)
 
 
-def _finding(z: float) -> Finding | None:
+def finding_of(z: float) -> Finding | None:
+    """Gain or loss where a z-score lies beyond 1.96, else None."""
     if abs(z) <= ABNORMAL_Z:
         return None
     return "gain" if z > 0 else "loss"
@@ -78,8 +79,8 @@ def profile(z: Mapping[str, float | None], *, allodynia: bool | None) -> Profile
     Reference: Maier 2010, Pain 150:439-450.
     """
     known = {code: value for code, value in z.items() if value is not None}
-    lost = {code for code, value in known.items() if _finding(value) == "loss"}
-    gained = {code for code, value in known.items() if _finding(value) == "gain"} | ({"DMA"} if allodynia else set())
+    lost = {code for code, value in known.items() if finding_of(value) == "loss"}
+    gained = {code for code, value in known.items() if finding_of(value) == "gain"} | ({"DMA"} if allodynia else set())
     judged = known.keys() | ({"DMA"} if allodynia is not None else set())
     missing = tuple(code for pair in (_LOSS, _GAIN) for group in pair for code in group if code not in judged)
     return Profile(_level(lost, _LOSS), _level(gained, _GAIN), missing)
