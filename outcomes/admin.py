@@ -9,6 +9,7 @@ from outcomes.arm_revealing import visible_alerts, visible_findings, visible_res
 from outcomes.models import (
     ImportedFile,
     InstrumentVersion,
+    InstrumentWording,
     QSTSession,
     QSTTrial,
     QSTValue,
@@ -52,7 +53,7 @@ class SafetyAlertAdmin(RecordAdmin):
         return Q(pk__in=visible_alerts(user))
 
 
-@admin.register(InstrumentVersion)
+@admin.register(InstrumentVersion, InstrumentWording)
 class InstrumentVersionAdmin(RecordAdmin):
     """The same for everybody who sees any study."""
 

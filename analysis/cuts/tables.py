@@ -54,8 +54,8 @@ _ROWS = {
     "qsttrial": f"t.session_id IN ({_SESSIONS})",
     "qstvalue": _OF_PARTICIPANT,
 }
-# What a cut never holds: who people are, and the analysis's own rows.
-LEFT_OUT = frozenset({"contactdetails", "membership", "datacut", "plan", "look"})
+# What a cut never holds: who people are, copyrighted wording, and the analysis's own rows.
+LEFT_OUT = frozenset({"contactdetails", "membership", "instrumentwording", "wordingtext", "datacut", "plan", "look"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ REVOKE INSERT, UPDATE, DELETE ON django_migrations, studies_installation, studie
 REVOKE DELETE ON {clinical} FROM app;
 GRANT DELETE ON studies_infusionsegment TO app;
 REVOKE UPDATE ON studies_safetyevent FROM app;
-REVOKE UPDATE, DELETE ON analysis_openreport FROM app;
+REVOKE UPDATE, DELETE ON analysis_openreport, outcomes_wordingtext FROM app;
 REVOKE DELETE ON studies_user FROM app;
 REVOKE ALL ON studies_contactdetails, django_session, authtoken_token, studies_draft
     FROM unblinded, auditor, concealer, recorder;
