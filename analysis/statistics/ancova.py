@@ -33,6 +33,8 @@ from analysis.statistics.estimate import Estimate
 
 Robust = Literal["HC0", "HC2", "HC3"]
 MeansOver = Literal["rows_given", "rows_fitted"]
+# Below this share of the values themselves a spread is rounding.
+_NO_SPREAD = 1e-12
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,11 @@ def fit(
     )
     terms = ["intercept", *(f"{arm}[{name}]" for name in arms[1:]), *(name for part in parts for name in part.names)]
     fitted = _least_squares(numbers(rows[response], "response"), design, terms)
+    if sqrt(fitted.scale) <= _NO_SPREAD * np.abs(rows[response]).max():
+        raise ValueError(
+            f"response: column {response!r} is fitted without any error, as when it is constant; there is no variance "
+            "to estimate, and allowed is a response that varies beyond what arm and covariates give."
+        )
     described = rows if means_over == "rows_fitted" else frame.dropna(subset=list(covariates))
     variance = np.asarray(fitted.get_robustcov_results(robust).cov_params() if robust else fitted.cov_params())
     df = float(fitted.df_resid)
@@ -159,7 +166,7 @@ def standardised_difference(x: ArrayLike, y: ArrayLike, *, level: float = 0.95) 
     first, second = _sample("x", x), _sample("y", y)
     df = first.size + second.size - 2
     pooled = sqrt((first.var(ddof=1) * (first.size - 1) + second.var(ddof=1) * (second.size - 1)) / df)
-    if pooled == 0:
+    if pooled <= _NO_SPREAD * max(np.abs(first).max(), np.abs(second).max()):
         raise ValueError("x and y hold no spread; a standardised difference needs values that differ.")
     d = float(first.mean() - second.mean()) / pooled
     root = sqrt(first.size * second.size / (first.size + second.size))

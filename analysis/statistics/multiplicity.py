@@ -92,15 +92,15 @@ def group_sequential_graphical(
     spending: Sequence[sequential.Family],
     z: ArrayLike,
     *,
-    timing: ArrayLike,
+    timing: ArrayLike | None = None,
     alpha: float = 0.025,
 ) -> SequentialDecisions:
     """The same over the looks of a group-sequential trial, each hypothesis with its own spending function.
 
     weights (m,), transitions (m, m): as for `graphical`. spending (m,): one family each. z (looks so far,
     m): the statistic of each hypothesis at each look, larger is better, nan where it is not tested. timing:
-    information fractions of all planned looks, (K,) for all hypotheses or (m, K), the last 1. alpha: of one
-    side.
+    information fractions of all planned looks, (K,) for all hypotheses or (m, K), the last 1; None: the looks in
+    z are all there are, at equal steps of information. alpha: of one side.
 
     At a look a hypothesis is rejected when its smallest sequential p so far is at most its share of alpha,
     so that alpha received later also applies to earlier looks, and alpha is spent by the hypothesis' own
@@ -159,14 +159,15 @@ class _Graph:
 
 
 def _running_p(
-    statistics: FloatArray, spending: Sequence[sequential.Family], timing: ArrayLike, alpha: float
+    statistics: FloatArray, spending: Sequence[sequential.Family], timing: ArrayLike | None, alpha: float
 ) -> FloatArray:
     """Smallest sequential p so far, (looks so far, m); 1 where a hypothesis has not been tested."""
     looks, hypotheses = statistics.shape
     if len(spending) != hypotheses:
         msg = f"spending holds {len(spending)} families; allowed is one for each of {hypotheses} hypotheses."
         raise ValueError(msg)
-    fractions = np.asarray(timing, dtype=float)
+    equal_steps = np.arange(1, looks + 1) / max(looks, 1)
+    fractions = np.asarray(equal_steps if timing is None else timing, dtype=float)
     if fractions.ndim == 1:
         fractions = np.tile(fractions, (hypotheses, 1))
     if fractions.ndim != 2 or fractions.shape[0] != hypotheses or fractions.shape[1] < looks:

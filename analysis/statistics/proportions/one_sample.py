@@ -15,7 +15,7 @@ class Interval(NamedTuple):
     upper: float
 
 
-def interval(x: float, n: float, *, method: OneSampleMethod = "wilson", level: float = 0.95) -> Interval:
+def interval(x: float, n: float, *, method: OneSampleMethod = "clopper_pearson", level: float = 0.95) -> Interval:
     """Two-sided interval of a proportion: x responders of n.
 
     "clopper_pearson" exact; "wilson" score; "wilson_continuity" with continuity correction; "agresti_coull"

@@ -85,11 +85,12 @@ def risk_difference(
 
 
 def risk_ratio(
-    x1: float, n1: float, x0: float, n0: float, *, method: RiskRatioMethod = "score", level: float = 0.95
+    x1: float, n1: float, x0: float, n0: float, *, method: RiskRatioMethod = "log_wald", level: float = 0.95
 ) -> Estimate:
     """Ratio of proportions, active / control; se on the log scale.
 
-    "score" (Miettinen & Nurminen 1985), "log_wald", whose interval is nan when an arm has no responder.
+    "log_wald" (Katz et al. 1978, Biometrics 34:469), whose interval is nan when an arm has no responder;
+    "score" (Miettinen & Nurminen 1985, Stat Med 4:213), which always has one.
     The ratio is infinite without responders under control, nan without any. ValueError names the argument.
     """
     data = table(x1, n1, x0, n0)
@@ -103,13 +104,13 @@ def risk_ratio(
 
 
 def odds_ratio(
-    x1: float, n1: float, x0: float, n0: float, *, method: OddsRatioMethod = "score", level: float = 0.95
+    x1: float, n1: float, x0: float, n0: float, *, method: OddsRatioMethod = "woolf", level: float = 0.95
 ) -> Estimate:
     """Ratio of odds, active / control; se (Woolf) on the log scale.
 
-    "score" (Miettinen & Nurminen 1985, bias-corrected by Gart); "woolf", whose interval is nan with a zero
-    cell; "conditional_mle" with Fisher's exact interval and p. Infinite or nan with zero cells, as the
-    counts say. ValueError names the argument.
+    "woolf" (Woolf 1955, Ann Hum Genet 19:251), whose interval is nan with a zero cell; "conditional_mle" with
+    Fisher's exact interval and p (Cornfield 1956); "score" (Miettinen & Nurminen 1985, Stat Med 4:213,
+    bias-corrected by Gart). Infinite or nan with zero cells, as the counts say. ValueError names the argument.
     """
     data = table(x1, n1, x0, n0)
     one_of(OddsRatioMethod, method)

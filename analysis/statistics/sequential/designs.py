@@ -23,6 +23,7 @@ from analysis.statistics.sequential.integration import root
 from analysis.statistics.sequential.sizes import Requirement, SampleSize, size_for_means, size_for_rates
 
 FloatArray = NDArray[np.float64]
+_USUAL = lan_demets_of()
 
 
 @dataclass(frozen=True)
@@ -204,7 +205,7 @@ def design(
     alpha: float = 0.025,
     beta: float = 0.1,
     sides: int = 1,
-    efficacy: Family | None = None,
+    efficacy: Family = _USUAL,
     futility: Family | None = None,
     binding: bool = False,
 ) -> Design:
@@ -228,7 +229,7 @@ def design(
         raise ValueError(msg)
     if sides == 2 and futility is not None:
         raise ValueError("futility with sides=2 is not defined; allowed is futility=None, or sides=1.")
-    terms = Terms(alpha, beta, sides, efficacy or lan_demets_of(), futility, binding)
+    terms = Terms(alpha, beta, sides, efficacy, futility, binding)
     plan = _plan(terms, looks, looks)
     try:
         upper, lower, drift = _powered(plan, beta)

@@ -1,5 +1,6 @@
 """Estimates, intervals and p-values that allow for the looks that were taken."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf, sqrt
 
@@ -37,6 +38,10 @@ class RepeatedIntervals:
     lower: FloatArray
     upper: FloatArray
     p: FloatArray
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        """So that `lower, upper, p = repeated_intervals(...)` works too."""
+        return iter((self.lower, self.upper, self.p))
 
 
 def inference_after_stopping(

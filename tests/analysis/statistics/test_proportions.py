@@ -91,7 +91,7 @@ def test_risk_ratios_match(case):
     else:
         assert wald.estimate == pytest.approx(case["risk_ratio"], rel=1e-9)
         assert [wald.lower, wald.upper] == pytest.approx(case["risk_ratio_log_wald_ci"], rel=1e-9)
-    score = proportions.risk_ratio(*arms(case))
+    score = proportions.risk_ratio(*arms(case), method="score")
     assert [score.lower, score.upper] == pytest.approx(limits(case["risk_ratio_mn_ci"]), rel=1e-7)
 
 
@@ -147,7 +147,7 @@ def test_swapping_the_arms_mirrors_every_interval(first, second):
     backward = proportions.risk_difference(*second, *first)
     assert [backward.lower, backward.upper] == pytest.approx([-forward.upper, -forward.lower], abs=1e-9)
     for ratio in (proportions.risk_ratio, proportions.odds_ratio):
-        forward, backward = ratio(*first, *second), ratio(*second, *first)
+        forward, backward = ratio(*first, *second, method="score"), ratio(*second, *first, method="score")
         mirrored = [1 / value if value else inf for value in (forward.upper, forward.lower)]
         assert [backward.lower, backward.upper] == pytest.approx(mirrored, rel=1e-7, abs=1e-9)
 
@@ -172,13 +172,13 @@ def test_one_sample_intervals_hold_the_observed_proportion(sample, level):
 
 
 def test_nobody_and_everybody_responding_are_answered_without_invention():
-    nobody = proportions.odds_ratio(0, 5, 0, 5)
+    nobody = proportions.odds_ratio(0, 5, 0, 5, method="score")
     assert isnan(nobody.estimate)
     assert (nobody.lower, nobody.upper) == (0, inf)
-    apart = proportions.odds_ratio(5, 5, 0, 5)
+    apart = proportions.odds_ratio(5, 5, 0, 5, method="score")
     assert (apart.estimate, apart.upper) == (inf, inf)
     assert apart.lower > 1
-    assert proportions.risk_ratio(0, 5, 3, 5).lower == 0
+    assert proportions.risk_ratio(0, 5, 3, 5, method="score").lower == 0
     assert proportions.test(5, 5, 5, 5).pearson_p == 1
     assert proportions.number_needed_to_treat(2, 5, 2, 5).estimate == inf
 
