@@ -7,9 +7,13 @@ from django.db.models import Q
 
 from outcomes.arm_revealing import visible_alerts, visible_findings, visible_responses
 from outcomes.models import (
+    ConditioningStimulus,
+    Device,
+    DeviceUse,
     ImportedFile,
     InstrumentVersion,
     InstrumentWording,
+    QSTFlag,
     QSTSession,
     QSTTrial,
     QSTValue,
@@ -19,7 +23,7 @@ from outcomes.models import (
 )
 from studies.admin import OfParticipantAdmin, OfStudyAdmin, RecordAdmin
 from studies.models import Finding, SafetyAlert, User
-from studies.permissions import of_visible_participants, visible_studies
+from studies.permissions import of_visible_participants, visible_sites, visible_studies
 
 
 @admin.register(Response)
@@ -38,6 +42,12 @@ class OfResponseAdmin(RecordAdmin):
 class OfSessionAdmin(RecordAdmin):
     def visible(self, user: User) -> Q:
         return of_visible_participants(user, "session__participant")
+
+
+@admin.register(Device)
+class DeviceAdmin(RecordAdmin):
+    def visible(self, user: User) -> Q:
+        return Q(site__in=visible_sites(user))
 
 
 # Findings and alerts are records of conduct; what raised them, and so who may see them, is known here.
@@ -61,5 +71,5 @@ class InstrumentVersionAdmin(RecordAdmin):
         return Q() if visible_studies(user).exists() else Q(pk__in=[])
 
 
-admin.site.register(QSTSession, OfParticipantAdmin)
+admin.site.register([QSTSession, DeviceUse, ConditioningStimulus, QSTFlag], OfParticipantAdmin)
 admin.site.register(ImportedFile, OfStudyAdmin)

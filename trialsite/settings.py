@@ -249,6 +249,7 @@ SPECTACULAR_SETTINGS = {
     # Fields of one name with different choices, named for what they are of.
     "ENUM_NAME_OVERRIDES": {
         "Area": "outcomes.models.qst.Area",
+        "ValueArea": "outcomes.models.qst.ValueArea",
         "ParticipantStatus": "studies.models.Participant.Status",
         "VisitStatus": "studies.models.Visit.Status",
         "ResponseStatus": "outcomes.models.Response.Status",

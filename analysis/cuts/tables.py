@@ -25,6 +25,7 @@ _SESSIONS = (
     "SELECT s.id FROM outcomes_qstsession s JOIN studies_participant p ON p.id = s.participant_id"
     " WHERE p.study_id = {study}"
 )
+_OF_SITE = "t.site_id IN (SELECT id FROM studies_site WHERE study_id = {study})"
 # kind -> which of its rows belong to a study.
 _ROWS = {
     "study": "t.id = {study}",
@@ -50,12 +51,29 @@ _ROWS = {
     "response": _OF_PARTICIPANT,
     "responseitem": f"t.response_id IN ({_RESPONSES})",
     "score": _OF_PARTICIPANT,
+    "device": _OF_SITE,
+    "invitation": _OF_PARTICIPANT,
+    "ownanswer": _OF_PARTICIPANT,
     "qstsession": _OF_PARTICIPANT,
+    "deviceuse": _OF_PARTICIPANT,
+    "conditioningstimulus": _OF_PARTICIPANT,
+    "qstflag": _OF_PARTICIPANT,
     "qsttrial": f"t.session_id IN ({_SESSIONS})",
     "qstvalue": _OF_PARTICIPANT,
 }
-# What a cut never holds: who people are, copyrighted wording, and the analysis's own rows.
-LEFT_OUT = frozenset({"contactdetails", "membership", "instrumentwording", "wordingtext", "datacut", "plan", "look"})
+# What a cut never holds: who people are, copyrighted wording, files as they came, and the analysis's own rows.
+LEFT_OUT = frozenset(
+    {
+        "contactdetails",
+        "membership",
+        "instrumentwording",
+        "wordingtext",
+        "originalfile",
+        "datacut",
+        "plan",
+        "look",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,26 @@ class Area(models.TextChoices):
     CONTROL = "control", "Control area"
 
 
+class ValueArea(models.TextChoices):
+    """Where a value belongs; `side` is the test area minus the control area."""
+
+    TEST = "test", "Test area"
+    CONTROL = "control", "Control area"
+    SIDE = "side", "Test minus control"
+
+
+class Side(models.TextChoices):
+    LEFT = "left", "Left"
+    RIGHT = "right", "Right"
+    MIDLINE = "midline", "Midline"
+
+
 class QSTSession(Record):
-    """One session of the DFNS protocol at one visit."""
+    """One session of the DFNS protocol at one visit.
+
+    test_area, control_area: as the reference table names them. tester_membership: the role under which the tester
+    belonged to the site's team, where the name is that of one of its members.
+    """
 
     participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="qst_sessions")
     visit = models.OneToOneField("studies.Visit", on_delete=models.PROTECT, related_name="qst_session")
@@ -25,9 +43,35 @@ class QSTSession(Record):
     control_area = models.CharField(max_length=30, blank=True)
     room_temperature_c = models.DecimalField(max_digits=3, decimal_places=1, null=True, blank=True)
     device = models.CharField(max_length=100, blank=True)
+    tester_membership = models.ForeignKey(
+        "studies.Membership", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    room = models.CharField(max_length=60, blank=True)
+    test_side = models.CharField(max_length=7, choices=Side, blank=True)
+    test_body_site = models.CharField(max_length=80, blank=True)
+    control_side = models.CharField(max_length=7, choices=Side, blank=True)
+    control_body_site = models.CharField(max_length=80, blank=True)
+    skin_temperature_c = models.DecimalField(max_digits=3, decimal_places=1, null=True, blank=True)
+    start_temperature_c = models.DecimalField(max_digits=3, decimal_places=1, null=True, blank=True)
+    duration_minutes = models.PositiveSmallIntegerField(null=True, blank=True)
+    analgesic_last_12h = models.BooleanField(null=True, blank=True)
+    imported_file = models.ForeignKey(
+        "outcomes.ImportedFile", on_delete=models.PROTECT, null=True, blank=True, related_name="qst_sessions"
+    )
 
     class Meta:
         verbose_name = "QST session"
+        constraints = [
+            models.CheckConstraint(
+                name="qst_session_conditions_are_possible",
+                condition=(Q(room_temperature_c__isnull=True) | Q(room_temperature_c__range=(5, 45)))
+                & (Q(skin_temperature_c__isnull=True) | Q(skin_temperature_c__range=(10, 45)))
+                & (Q(start_temperature_c__isnull=True) | Q(start_temperature_c__range=(0, 50)))
+                & (Q(duration_minutes__isnull=True) | Q(duration_minutes__range=(1, 480))),
+                violation_error_message="A room has 5 to 45 °C, skin 10 to 45 °C, a thermode 0 to 50 °C;"
+                " a session takes 1 to 480 minutes.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"QST of {self.tested_at:%d %b %Y}"
@@ -65,8 +109,8 @@ class QSTValue(Stamped):
 
     session = models.ForeignKey(QSTSession, on_delete=models.PROTECT, related_name="values")
     participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="qst_values")
-    area = models.CharField(max_length=7, choices=Area)
-    parameter = models.CharField(max_length=20)
+    area = models.CharField(max_length=7, choices=ValueArea)
+    parameter = models.CharField(max_length=30)
     value = models.FloatField(null=True)
     z = models.FloatField(null=True)
     missing_reason = models.CharField(max_length=60, null=True)  # noqa: DJ001 - null: not missing

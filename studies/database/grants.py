@@ -36,10 +36,11 @@ REVOKE INSERT, UPDATE, DELETE ON django_migrations, studies_installation, studie
 REVOKE DELETE ON {clinical} FROM app;
 GRANT DELETE ON studies_infusionsegment TO app;
 REVOKE UPDATE ON studies_safetyevent FROM app;
-REVOKE UPDATE, DELETE ON analysis_openreport, outcomes_wordingtext FROM app;
+REVOKE UPDATE, DELETE ON outcomes_ownanswer FROM app;
+REVOKE UPDATE, DELETE ON analysis_openreport, outcomes_wordingtext, outcomes_originalfile FROM app;
 REVOKE DELETE ON studies_user FROM app;
-REVOKE ALL ON studies_contactdetails, django_session, authtoken_token, studies_draft
-    FROM unblinded, auditor, concealer, recorder;
+REVOKE ALL ON studies_contactdetails, django_session, authtoken_token, studies_draft, outcomes_doorkey,
+    outcomes_doorfailure FROM unblinded, auditor, concealer, recorder;
 GRANT INSERT ON studies_allocation TO concealer;
 GRANT UPDATE ON studies_participant TO concealer;
 GRANT UPDATE (status, failure, attempt, done_steps, all_steps, heartbeat_at, finished_at) ON analysis_job TO unblinded;
