@@ -14,7 +14,7 @@ from analysis.interim.groups import Groups
 from analysis.interim.numbers import estimated, not_estimable
 from analysis.interim.prospects import LookTaken
 from analysis.statistics import sequential
-from studies.protocol.analysis_plan import Looks
+from studies.protocol.planned_looks import Looks
 
 _FAMILIES: dict[str, Callable[[], sequential.Family]] = {
     "lan_demets_of": sequential.lan_demets_of,

@@ -12,7 +12,7 @@ from scipy import stats
 
 from analysis.interim.numbers import estimated, not_estimable
 from analysis.statistics import sequential
-from studies.protocol.analysis_plan import Looks
+from studies.protocol.planned_looks import Looks
 
 _CURVE_POINTS = 25
 

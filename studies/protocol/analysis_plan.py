@@ -5,16 +5,37 @@ It says what is estimated and when somebody looks; how is in analysis/. ICH E9(R
 
 from __future__ import annotations
 
-from datetime import date
-from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from studies.protocol.further_analyses import (
+    BlindingAssessment,
+    Mechanism,
+    Multiplicity,
+    Sensitivity,
+    Subgroups,
+)
+from studies.protocol.planned_looks import Looks
 from studies.protocol.section import Code, Key, Section, Text, Version, named, spelled
+from studies.protocol.stopping_rules import StoppingRule
 
-Proportion = Annotated[float, Field(gt=0, lt=1)]
-SpendingFunction = Literal["lan_demets_of", "lan_demets_pocock"]
+# What other rooms ask this module for; Looks has a file of its own.
+__all__ = [
+    "AnalysisPlan",
+    "Contrast",
+    "Endpoint",
+    "Estimand",
+    "IntercurrentEvent",
+    "Looks",
+    "LossOfResponse",
+    "Model",
+    "Population",
+    "RecordedAs",
+    "Responders",
+    "Timepoint",
+]
+
 SafetySummary = Literal[
     "adverse_events",
     "serious_adverse_events",
@@ -36,11 +57,15 @@ class Population(Section):
 
 
 class Timepoint(Section):
-    """When a value is taken: at a visit, or as the mean of diary days counted from the infusion."""
+    """When a value is taken: at a visit, or as the mean of diary days counted from the infusion.
+
+    `instrument`: where another version of the endpoint's instrument is asked then, such as one with a shorter recall.
+    """
 
     code: Code
     label: str = ""
     visit: str | None = None
+    instrument: Key | None = None
     days: tuple[int, int] | None = None
     at_least: Annotated[int, Field(ge=1)] = 1
 
@@ -96,6 +121,38 @@ class Endpoint(Section):
         return named(self.timepoints, "code", code)
 
 
+class RecordedAs(Section):
+    """How an intercurrent event is read from the data: its first day is the event's.
+
+    `withdrawal`: the end of a participation that was withdrawn. `infusion_incomplete`: less than `below_percent`
+    delivered. `diary_above`: a diary item above a number, on the days given.
+    """
+
+    kind: Literal["withdrawal", "infusion_incomplete", "diary_above"]
+    below_percent: Annotated[float, Field(gt=0, le=100)] | None = None
+    instrument: Key | None = None
+    item: str | None = None
+    above: float | None = None
+    days: tuple[int, int] | None = None
+
+    @model_validator(mode="after")
+    def says_what_its_kind_needs(self) -> RecordedAs:
+        """Exactly what its kind is read from."""
+        of_diary = (self.instrument, self.item, self.above, self.days)
+        needed = {
+            "withdrawal": (),
+            "infusion_incomplete": (self.below_percent,),
+            "diary_above": of_diary,
+        }[self.kind]
+        given = sum(value is not None for value in (self.below_percent, *of_diary))
+        if None in needed or given != len(needed):
+            raise ValueError(
+                "infusion_incomplete needs below_percent; diary_above needs instrument, item, above and days; "
+                "withdrawal needs nothing."
+            )
+        return self
+
+
 class IntercurrentEvent(Section):
     """An event after randomisation that changes what a value means, and how the estimand takes it."""
 
@@ -103,11 +160,18 @@ class IntercurrentEvent(Section):
     event: Text
     strategy: Literal["treatment_policy", "hypothetical", "composite", "while_on_treatment", "missing_data"]
     supplementary: tuple[Text, ...] = ()
+    recorded_as: RecordedAs | None = None
 
 
 class Estimand(Section):
-    """What is to be estimated, by its five attributes."""
+    """What is to be estimated, by its five attributes, and the `analysis` (a model or sensitivity analysis) that does.
 
+    The primary estimand is estimated by the primary model.
+    """
+
+    id: Key = "primary"
+    label: str = ""
+    analysis: Key | None = None
     endpoint: Key
     population: Text
     treatment: Text
@@ -152,55 +216,6 @@ class Model(Section):
         return self
 
 
-class PlannedLook(Section):
-    """One look at the data: at how many information units, and which data count."""
-
-    number: Annotated[int, Field(ge=1)]
-    information: Annotated[int, Field(ge=1)]
-    clinical_cutoff: date
-    label: str = ""
-
-
-class Futility(Section):
-    """When a look says that success has become unlikely. Shown, never a bound of the design."""
-
-    conditional_power_below: Proportion
-    drift: Literal["design", "trend", "null"]
-    binding: Literal[False] = False
-
-
-class Looks(Section):
-    """The group-sequential design: information, looks, and how the error is spent over them."""
-
-    information_unit: Text
-    population: Code
-    endpoint: Key
-    maximum_information: Annotated[int, Field(ge=1)]
-    planned: Annotated[tuple[PlannedLook, ...], Field(min_length=1)]
-    alpha: Annotated[float, Field(gt=0, lt=0.5)]
-    sides: Literal[1, 2]
-    spending: SpendingFunction
-    power: Proportion = 0.9
-    futility: Futility | None = None
-
-    def fractions(self) -> tuple[float, ...]:
-        """The planned information fractions, the last 1."""
-        return tuple(look.information / self.maximum_information for look in self.planned)
-
-    @model_validator(mode="after")
-    def looks_rise_to_the_maximum(self) -> Looks:
-        """Looks are numbered from 1 and come in the order of information and of time."""
-        rising = [(look.number, look.information, look.clinical_cutoff) for look in self.planned]
-        if [number for number, _, _ in rising] != list(range(1, len(rising) + 1)):
-            raise ValueError("Looks are numbered 1, 2, 3 without gaps.")
-        for before, after in pairwise(rising):
-            if after[1] <= before[1] or after[2] <= before[2]:
-                raise ValueError(f"Look {after[0]} must come later than look {before[0]}, with more information.")
-        if rising[-1][1] != self.maximum_information:
-            raise ValueError(f"The last look must be at the maximum, {self.maximum_information} units.")
-        return self
-
-
 class Responders(Section):
     """Who has responded, and what a missing value counts as.
 
@@ -240,11 +255,18 @@ class AnalysisPlan(Section):
     populations: Annotated[tuple[Population, ...], Field(min_length=1)]
     endpoints: Annotated[tuple[Endpoint, ...], Field(min_length=1)]
     estimand: Estimand
+    supplementary_estimands: tuple[Estimand, ...] = ()
     models: Annotated[tuple[Model, ...], Field(min_length=1)]
+    multiplicity: Multiplicity | None = None
+    sensitivity: tuple[Sensitivity, ...] = ()
+    subgroups: Subgroups | None = None
     looks: Looks | None = None
     responders: Responders | None = None
     loss_of_response: LossOfResponse | None = None
+    mechanism: Mechanism | None = None
+    blinding: BlindingAssessment | None = None
     safety: tuple[SafetySummary, ...] = ()
+    stopping_rules: tuple[StoppingRule, ...] = ()
 
     @property
     def primary_endpoint(self) -> Endpoint:
@@ -256,6 +278,20 @@ class AnalysisPlan(Section):
         """The model of record."""
         return named(self.models, "primary", True)
 
+    @property
+    def events(self) -> tuple[IntercurrentEvent, ...]:
+        """The intercurrent events of the primary estimand, which defines them."""
+        return self.estimand.intercurrent_events
+
     def endpoint(self, key: str) -> Endpoint:
         """The endpoint of this id. Raises KeyError."""
         return named(self.endpoints, "id", key)
+
+    def model(self, key: str) -> Model:
+        """The model of this id. Raises KeyError."""
+        return named(self.models, "id", key)
+
+    def model_of(self, endpoint: str) -> Model | None:
+        """The model that judges an endpoint: the primary one, or else the first of it."""
+        found = [model for model in self.models if model.endpoint == endpoint]
+        return next((model for model in found if model.primary), found[0] if found else None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from studies.protocol.analysis_plan import AnalysisPlan, Estimand
+from studies.protocol.analysis_plan import AnalysisPlan, Endpoint, Estimand, Timepoint
+from studies.protocol.further_references import mistakes_in_further_analyses
 from studies.protocol.schedule import collected_assessments
 from studies.protocol.section import repeated
 from studies.protocol.yaml_document import Mistake
@@ -22,6 +23,7 @@ def mistakes_in_analysis(sections: Mapping[str, Any]) -> Iterator[Mistake]:
     yield from _below(_endpoints(plan, sections))
     yield from _below(_models(plan, sections))
     yield from _below(_references(plan))
+    yield from _below(mistakes_in_further_analyses(plan, sections))
 
 
 def _below(mistakes: Iterator[Mistake]) -> Iterator[Mistake]:
@@ -57,8 +59,12 @@ def _endpoints(plan: AnalysisPlan, sections: Mapping[str, Any]) -> Iterator[Mist
                 yield Mistake(place, f"The diary is not kept on all days from {first} to {last}.")
             elif timepoint.visit and visit is None:
                 yield Mistake(place, f"'{timepoint.visit}' is not a visit.")
-            elif visit and not imported and endpoint.instrument not in {a.key for a in visit.assessments}:
-                yield Mistake(place, f"'{endpoint.instrument}' is not collected at {timepoint.visit}.")
+            elif visit and not imported and not _asked(endpoint, timepoint) & {a.key for a in visit.assessments}:
+                yield Mistake(place, f"'{timepoint.instrument or endpoint.instrument}' is not collected at {visit.id}.")
+
+
+def _asked(endpoint: Endpoint, timepoint: Timepoint) -> set[str]:
+    return {timepoint.instrument or endpoint.instrument}
 
 
 def _models(plan: AnalysisPlan, sections: Mapping[str, Any]) -> Iterator[Mistake]:
