@@ -176,12 +176,28 @@ class Design:
         inflation = self.inflation_factor * growth
         return _assembled(self.terms, plan, spending_time, bounds=solve(plan, drift), drift=drift, inflation=inflation)
 
-    def sample_size(self, *, difference: float, sd: float, ratio: float = 1, dropout: float = 0) -> SampleSize:
+    def sample_size(
+        self,
+        *,
+        difference: float,
+        sd: float,
+        ratio: float = 1,
+        dropout: float = 0,
+        normal_approximation: bool = True,
+    ) -> SampleSize:
         """Participants for a difference of two means with a common sd; ratio is group 1 : group 2.
 
         Unrounded; dropout (0 to <1) is the share without the endpoint, whom the total is inflated for.
+        normal_approximation False: the fixed design is that of the t test, whose size the looks then inflate.
         """
-        return size_for_means(self._expected(), difference=difference, sd=sd, ratio=ratio, dropout=dropout)
+        return size_for_means(
+            self._expected(),
+            difference=difference,
+            sd=sd,
+            ratio=ratio,
+            dropout=dropout,
+            normal_approximation=normal_approximation,
+        )
 
     def sample_size_rates(self, *, p1: float, p2: float, ratio: float = 1, dropout: float = 0) -> SampleSize:
         """Participants for a difference of two proportions: pooled variance under the null, unpooled

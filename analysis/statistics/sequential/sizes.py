@@ -5,6 +5,10 @@ from math import isfinite, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import ndtr
+from scipy.stats import nct
+from scipy.stats import t as student
 
 FloatArray = NDArray[np.float64]
 
@@ -39,13 +43,34 @@ class SampleSize:
     expected_h1: float
 
 
-def size_for_means(need: Requirement, *, difference: float, sd: float, ratio: float, dropout: float) -> SampleSize:
-    """Difference of means: n2 = (1 + 1/ratio) (z_alpha + z_beta)^2 sd^2 / difference^2, n1 = ratio n2."""
+def size_for_means(
+    need: Requirement, *, difference: float, sd: float, ratio: float, dropout: float, normal_approximation: bool
+) -> SampleSize:
+    """Difference of means: n2 = (1 + 1/ratio) (z_alpha + z_beta)^2 sd^2 / difference^2, n1 = ratio n2.
+
+    Reference: Chow, Shao, Wang & Lokhnygina (2018), Sample Size Calculations in Clinical Research, section 3.2.
+    """
     _nonzero("difference", difference)
     _above_zero("sd", sd)
     _above_zero("ratio", ratio)
     drift = need.critical + need.power_quantile
-    return _spread(need, (1 + 1 / ratio) * (drift * sd / difference) ** 2, ratio, dropout)
+    second_arm = (1 + 1 / ratio) * (drift * sd / difference) ** 2
+    if not normal_approximation:
+        second_arm = _by_student(need, abs(difference) / sd, ratio, second_arm)
+    return _spread(need, second_arm, ratio, dropout)
+
+
+def _by_student(need: Requirement, effect: float, ratio: float, guess: float) -> float:
+    """Size of the second arm at which the t test of one look has the power, by the noncentral t; not rounded."""
+    alpha, power = float(ndtr(-need.critical)), float(ndtr(need.power_quantile))
+
+    def excess(second_arm: float) -> float:
+        df = second_arm * (1 + ratio) - 2
+        noncentrality = effect * sqrt(second_arm * ratio / (1 + ratio))
+        return float(nct.sf(student.isf(alpha, df), df, noncentrality)) - power
+
+    # The t test needs more than the normal one, and by a few participants only.
+    return float(brentq(excess, max(guess, 2.001 / (1 + ratio)), guess + 20, xtol=1e-10))
 
 
 def size_for_rates(need: Requirement, *, p1: float, p2: float, ratio: float, dropout: float) -> SampleSize:
