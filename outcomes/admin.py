@@ -7,19 +7,24 @@ from django.db.models import Q
 
 from outcomes.arm_revealing import visible_alerts, visible_findings, visible_responses
 from outcomes.models import (
+    Clarification,
     ConditioningStimulus,
+    ContactPreference,
     Device,
     DeviceUse,
     ImportedFile,
     InstrumentVersion,
     InstrumentWording,
+    Invitation,
     QSTFlag,
     QSTSession,
     QSTTrial,
     QSTValue,
+    Reminder,
     Response,
     ResponseItem,
     Score,
+    SiteContact,
 )
 from studies.admin import OfParticipantAdmin, OfStudyAdmin, RecordAdmin
 from studies.models import Finding, SafetyAlert, User
@@ -44,8 +49,14 @@ class OfSessionAdmin(RecordAdmin):
         return of_visible_participants(user, "session__participant")
 
 
-@admin.register(Device)
-class DeviceAdmin(RecordAdmin):
+@admin.register(Clarification)
+class ClarificationAdmin(RecordAdmin):
+    def visible(self, user: User) -> Q:
+        return visible_responses(user, "response__")
+
+
+@admin.register(Device, SiteContact)
+class OfSiteAdmin(RecordAdmin):
     def visible(self, user: User) -> Q:
         return Q(site__in=visible_sites(user))
 
@@ -72,4 +83,5 @@ class InstrumentVersionAdmin(RecordAdmin):
 
 
 admin.site.register([QSTSession, DeviceUse, ConditioningStimulus, QSTFlag], OfParticipantAdmin)
+admin.site.register([Invitation, ContactPreference, Reminder], OfParticipantAdmin)
 admin.site.register(ImportedFile, OfStudyAdmin)

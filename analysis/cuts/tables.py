@@ -69,6 +69,11 @@ LEFT_OUT = frozenset(
         "instrumentwording",
         "wordingtext",
         "originalfile",
+        "contactpreference",
+        "sitecontact",
+        "reminder",
+        # Free text of the site: it may tell what the infusion unit saw.
+        "clarification",
         "datacut",
         "plan",
         "look",
@@ -157,8 +162,8 @@ def _model_of(kind: str) -> type[Stamped]:
 def _column(field: models.Field) -> Column:  # type: ignore[type-arg]
     name = field.column or field.name
     quoted = f't."{name}"'
-    # The driver hands numerics and JSON over as opaque types; as text they lose nothing.
-    as_text = isinstance(field, models.DecimalField | models.JSONField)
+    # The driver hands numerics, JSON and UUIDs over as opaque types; as text they lose nothing.
+    as_text = isinstance(field, models.DecimalField | models.JSONField | models.UUIDField)
     sql = f'{quoted}::text AS "{name}"' if as_text else quoted
     return Column(name, _arrow_type(field), str(field.verbose_name), sql)
 
@@ -187,4 +192,5 @@ _ARROW_TYPES = {
     "SlugField": pa.string(),
     "TextField": pa.string(),
     "JSONField": pa.string(),
+    "UUIDField": pa.string(),
 }
