@@ -17,6 +17,8 @@ from typing import Concatenate, ParamSpec, Protocol, TypeVar, cast
 from django.db import transaction
 from django.utils import timezone
 
+from studies.errors import database_refusals
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -92,7 +94,8 @@ def verb(because: str) -> Callable[[Callable[Concatenate[A, P], R]], Callable[Co
     """One thing people do: one transaction, the acting user first, everything else by keyword.
 
     because: the reason written in the audit trail when the caller gives none (`reason=`); it says what
-    happened ("participant randomised"), for changes that follow from the act itself.
+    happened ("participant randomised"), for changes that follow from the act itself. What a constraint of the
+    database refuses is raised as Contradiction, with the sentence that the model has for it.
     """
 
     def decorate(function: Callable[Concatenate[A, P], R]) -> Callable[Concatenate[A, P], R]:
@@ -100,7 +103,7 @@ def verb(because: str) -> Callable[[Callable[Concatenate[A, P], R]], Callable[Co
         def run(user: A, *args: P.args, **kwargs: P.kwargs) -> R:
             reason = str(kwargs.get("reason") or because)
             # Acting first: the transaction then opens with its actor in one round trip.
-            with acting(user, reason), transaction.atomic():
+            with acting(user, reason), database_refusals(), transaction.atomic():
                 return function(user, *args, **kwargs)
 
         return cast("Callable[Concatenate[A, P], R]", run)

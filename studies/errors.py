@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.apps import apps
 from django.db import DatabaseError, IntegrityError
+from django.db.models import BaseConstraint
 
 
 class TrialError(Exception):
@@ -77,11 +79,25 @@ class ProtocolConflict(TrialError):
     code = "protocol_conflict"
 
 
+class Contradiction(TrialError):
+    """What was to be saved contradicts itself or what is saved already: a constraint of the database says so."""
+
+    code = "conflict"
+
+
+class OwnAnswersKept(TrialError):
+    """What a participant entered is not edited by anybody; a clarification goes beside it."""
+
+    code = "own_answers_kept"
+
+
 # What the database itself refuses (studies/database/sql), by SQLSTATE.
 _DATABASE_REFUSALS: dict[str, type[TrialError]] = {
     "TS001": NotAllowed,
     "TS002": ReasonMissing,
     "TS003": NotAllowed,
+    "TS004": Contradiction,
+    "TS005": OwnAnswersKept,
     "TS010": RandomisationRefused,
     "TS011": RandomisationRefused,
     "TS012": AlreadyDone,
@@ -95,13 +111,24 @@ _DATABASE_REFUSALS: dict[str, type[TrialError]] = {
 
 @contextmanager
 def database_refusals() -> Iterator[None]:
-    """Turn the database's own refusals into ours, with its first line as the sentence."""
+    """Turn the database's own refusals into ours: a constraint's own sentence, or the first line of a function's."""
     try:
         yield
-    except IntegrityError:
-        raise
+    except IntegrityError as error:
+        sentence = _sentence_of_constraint(error)
+        if not sentence:
+            raise
+        raise Contradiction(sentence) from error
     except DatabaseError as error:
         kind = _DATABASE_REFUSALS.get(getattr(error.__cause__, "sqlstate", "") or "")
         if kind is None:
             raise
         raise kind(str(error).splitlines()[0]) from error
+
+
+def _sentence_of_constraint(error: IntegrityError) -> str:
+    """What the model that declares a violated constraint says to people; empty where it says nothing of its own."""
+    name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+    constraints = (c for model in apps.get_models() for c in model._meta.constraints)
+    sentence = next((c.violation_error_message for c in constraints if c.name == name), "")
+    return "" if sentence == BaseConstraint.default_violation_error_message else str(sentence)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from studies.models import Record, Stamped
+from studies.models import Record, SameOwner, Stamped
 
 
 class Area(models.TextChoices):
@@ -62,6 +62,13 @@ class QSTSession(Record):
     class Meta:
         verbose_name = "QST session"
         constraints = [
+            models.UniqueConstraint(name="qst_session_of_participant", fields=["id", "participant"]),
+            SameOwner(
+                name="qst_session_at_a_visit_of_the_participant",
+                through="visit",
+                owner="participant",
+                violation_error_message="The visit belongs to another participant. Choose one of this participant's.",
+            ),
             models.CheckConstraint(
                 name="qst_session_conditions_are_possible",
                 condition=(Q(room_temperature_c__isnull=True) | Q(room_temperature_c__range=(5, 45)))
@@ -125,5 +132,11 @@ class QSTValue(Stamped):
                 name="qst_value_or_missing_reason",
                 condition=Q(value__isnull=False, missing_reason__isnull=True)
                 | Q(value__isnull=True, missing_reason__isnull=False),
+            ),
+            SameOwner(
+                name="qst_value_of_the_participants_session",
+                through="session",
+                owner="participant",
+                violation_error_message="The session belongs to another participant.",
             ),
         ]

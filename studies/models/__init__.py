@@ -11,6 +11,7 @@ from studies.models.participants import ContactDetails, Participant
 from studies.models.people import Membership, Role, User
 from studies.models.record import Record, Stamped, record_kinds, stamped_models
 from studies.models.safety import AdverseEvent, Finding, SafetyAlert
+from studies.models.same_owner import SameOwner
 from studies.models.study import Installation, ProtocolVersion, Site, Stratum, Study
 from studies.models.visits import Visit
 
@@ -38,6 +39,7 @@ __all__ = [
     "Role",
     "SafetyAlert",
     "SafetyEvent",
+    "SameOwner",
     "Site",
     "Stamped",
     "Stratum",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from studies.models.record import Record
+from studies.models.same_owner import SameOwner
 
 
 class Allocation(Record):
@@ -44,6 +45,16 @@ class Deviation(Record):
     severity = models.CharField(max_length=5, choices=Severity)
     occurred_on = models.DateField()
     description = models.TextField()
+
+    class Meta:
+        constraints = [
+            SameOwner(
+                name="deviation_at_a_visit_of_the_participant",
+                through="visit",
+                owner="participant",
+                violation_error_message="The visit belongs to another participant. Choose one of this participant's.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.get_severity_display()})"

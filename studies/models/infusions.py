@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from studies.models.record import Record
+from studies.models.same_owner import SameOwner
 
 
 class Infusion(Record):
@@ -35,6 +36,13 @@ class Infusion(Record):
                 condition=Q(weight_kg__range=(35, 250)),
                 violation_error_message="Weight is outside 35 to 250 kg.",
             ),
+            models.UniqueConstraint(name="infusion_of_participant", fields=["id", "participant"]),
+            SameOwner(
+                name="infusion_at_a_visit_of_the_participant",
+                through="visit",
+                owner="participant",
+                violation_error_message="The visit belongs to another participant. Choose one of this participant's.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -56,6 +64,12 @@ class InfusionSegment(Record):
             models.CheckConstraint(
                 name="segment_ends_after_it_starts",
                 condition=Q(end_min__gt=F("start_min")) & Q(start_min__gte=0) & Q(rate_ml_h__gte=0),
+            ),
+            SameOwner(
+                name="segment_of_the_participants_infusion",
+                through="infusion",
+                owner="participant",
+                violation_error_message="The infusion belongs to another participant. Open this participant's.",
             ),
         ]
 
@@ -81,6 +95,12 @@ class Reading(Record):
                 | Q(value__isnull=True, missing_reason__isnull=False),
                 violation_error_message="Give a value, or say why there is none.",
             ),
+            SameOwner(
+                name="reading_of_the_participants_infusion",
+                through="infusion",
+                owner="participant",
+                violation_error_message="The infusion belongs to another participant. Open this participant's.",
+            ),
         ]
 
 
@@ -93,3 +113,13 @@ class SafetyEvent(Record):
     action = models.CharField(max_length=20)
     minute = models.SmallIntegerField()
     readings = models.JSONField()
+
+    class Meta:
+        constraints = [
+            SameOwner(
+                name="safety_event_of_the_participants_infusion",
+                through="infusion",
+                owner="participant",
+                violation_error_message="The infusion belongs to another participant. Open this participant's.",
+            ),
+        ]

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 
 from studies.models.record import Record
+from studies.models.same_owner import SameOwner
 
 
 class User(AbstractUser):
@@ -48,6 +49,12 @@ class Membership(Record):
                 condition=Q(ended_at__isnull=True),
                 nulls_distinct=False,
                 violation_error_message="This person already holds this role there.",
+            ),
+            SameOwner(
+                name="membership_at_a_site_of_the_study",
+                through="site",
+                owner="study",
+                violation_error_message="The site belongs to another study. Choose one of this study.",
             ),
         ]
 

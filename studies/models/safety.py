@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from studies.models.record import Record
+from studies.models.same_owner import SameOwner
 
 PARTIAL_DATE = r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"
 
@@ -62,7 +63,10 @@ class AdverseEvent(Record):
 
 
 class SafetyAlert(Record):
-    """A task for the site's physician raised by what was entered, to be acknowledged in time."""
+    """A task for the site's physician raised by what was entered, to be acknowledged in time.
+
+    Whom it was mailed to, when, and to whom it went on when nobody acknowledged it: user names, never addresses.
+    """
 
     participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="safety_alerts")
     code = models.CharField(max_length=40)
@@ -78,9 +82,10 @@ class SafetyAlert(Record):
         constraints = [
             models.UniqueConstraint(name="alert_once", fields=["code", "source_kind", "source_record"]),
             models.CheckConstraint(
-                name="acknowledgement_time_and_name_together",
-                condition=Q(acknowledged_at__isnull=True, acknowledged_by="")
-                | (Q(acknowledged_at__isnull=False) & ~Q(acknowledged_by="")),
+                name="acknowledgement_time_name_and_action_together",
+                condition=Q(acknowledged_at__isnull=True, acknowledged_by="", action_taken="")
+                | (Q(acknowledged_at__isnull=False) & ~Q(acknowledged_by="") & ~Q(action_taken="")),
+                violation_error_message="An alert is acknowledged by somebody, at a time, with what was done.",
             ),
         ]
 
@@ -109,3 +114,9 @@ class Finding(Record):
             ),
         ]
         indexes = [models.Index(name="finding_by_participant", fields=["participant", "key"])]
+            SameOwner(
+                name="finding_at_a_visit_of_the_participant",
+                through="visit",
+                owner="participant",
+                violation_error_message="The visit belongs to another participant. Choose one of this participant's.",
+            ),

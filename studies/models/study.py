@@ -54,7 +54,10 @@ class ProtocolVersion(Record):
     sha256 = models.CharField(max_length=64)
 
     class Meta:
-        constraints = [models.UniqueConstraint(name="protocol_version_once", fields=["study", "version"])]
+        constraints = [
+            models.UniqueConstraint(name="protocol_version_once", fields=["study", "version"]),
+            models.UniqueConstraint(name="protocol_version_of_study", fields=["id", "study"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.study} protocol {self.version}"
@@ -77,7 +80,10 @@ class Site(Record):
     planned_participants = models.PositiveIntegerField(default=0)
 
     class Meta:
-        constraints = [models.UniqueConstraint(name="site_code_once", fields=["study", "code"])]
+        constraints = [
+            models.UniqueConstraint(name="site_code_once", fields=["study", "code"]),
+            models.UniqueConstraint(name="site_of_study", fields=["id", "study"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.code} {self.name}"
@@ -92,7 +98,10 @@ class Stratum(Record):
 
     class Meta:
         verbose_name_plural = "strata"
-        constraints = [models.UniqueConstraint(name="stratum_code_once", fields=["study", "code"])]
+        constraints = [
+            models.UniqueConstraint(name="stratum_code_once", fields=["study", "code"]),
+            models.UniqueConstraint(name="stratum_of_study", fields=["id", "study"]),
+        ]
 
     def __str__(self) -> str:
         return self.code

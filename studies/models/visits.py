@@ -31,6 +31,18 @@ class Visit(Record):
         ordering = ["participant", "position"]
         constraints = [
             models.UniqueConstraint(name="visit_once", fields=["participant", "position"]),
+            models.UniqueConstraint(
+                name="visit_code_once",
+                fields=["participant", "code"],
+                violation_error_message="The participant has this visit already.",
+            ),
+            models.UniqueConstraint(name="visit_of_participant", fields=["id", "participant"]),
+            # An imported visit took place on a day that nobody tells; one that did not has no start.
+            models.CheckConstraint(
+                name="only_a_visit_that_took_place_has_a_start",
+                condition=Q(status="done") | Q(started_at__isnull=True),
+                violation_error_message="A visit that did not take place has no start.",
+            ),
             models.CheckConstraint(
                 name="visit_window_opens_before_it_closes",
                 condition=Q(opens_at__isnull=True, closes_at__isnull=True) | Q(opens_at__lte=F("closes_at")),
