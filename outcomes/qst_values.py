@@ -1,4 +1,8 @@
-"""The values of a session: every parameter from its trials, with its z-score and the reference it was compared with."""
+"""The values of a session: every parameter from its trials, with its z-score and the reference it was compared with.
+
+Beside the 13 parameters: the composites of the test area, test minus control area, conditioned pain modulation and
+temporal summation (docs/qst.md).
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,12 @@ from typing import Any, Protocol
 from django.conf import settings
 
 from outcomes.qst import (
+    COMPOSITE,
+    COMPOSITE_SENSITIVITY,
+    MODULATION,
+    PARAMETERS,
     SYNTHETIC_REFERENCE,
+    CpmMethod,
     NoReferenceRow,
     NotComputable,
     ParameterValue,
@@ -18,12 +27,14 @@ from outcomes.qst import (
     aggregate,
     composite,
     load_reference,
+    modulation_values,
     z_score,
 )
 from outcomes.qst.readings import AnyReading
 from studies.models import Participant
 
-COMPOSITE_NAME = "composite"
+COMPOSITES = {"composite": COMPOSITE, "composite_sensitivity": COMPOSITE_SENSITIVITY}
+SIDE = "side"
 
 
 class Trial(AnyReading, Protocol):
@@ -42,28 +53,56 @@ class Session(Protocol):
     def control_area(self) -> str: ...
     @property
     def trials(self) -> Iterable[Trial]: ...
+    @property
+    def cpm_method(self) -> CpmMethod | None: ...
 
 
 def values_of(session: Session) -> list[dict[str, Any]]:
-    """A row per parameter and area, as they are stored, and the composite of the test area.
+    """A row per parameter and area, as they are stored; the composites; the difference of the sides; CPM and TS.
 
     A parameter that cannot be computed has its missing-reason; z is empty where no reference row matches the
     area, sex and age exactly: there is no nearest guess.
     """
+    trials = list(session.trials)
+    modulation = modulation_values([t for t in trials if t.parameter in MODULATION], session.cpm_method)
     rows = []
     for role, body_area in (("test", session.test_area), ("control", session.control_area)):
-        trials = [trial for trial in session.trials if trial.area == role]
-        if trials:
-            rows += _area(session.participant, role, body_area, trials)
-    return rows
+        of_area = [trial for trial in trials if trial.area == role and trial.parameter not in MODULATION]
+        if of_area:
+            rows += _area(session.participant, role, body_area, of_area)
+    rows += _sides(rows)
+    return rows + [
+        _stored("test", value.parameter, value.value, None, value.missing_reason, None) for value in modulation.values()
+    ]
+
+
+def _sides(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Test minus control of each parameter with a z-score that both areas have: t(value), and z of the two tables."""
+    known = {(row["area"], row["parameter"]): row for row in rows if row["value"] is not None}
+    found = []
+    for code, parameter in PARAMETERS.items():
+        test, control = known.get(("test", code)), known.get(("control", code))
+        if test is None or control is None or parameter.scale == "none":
+            continue
+        try:
+            difference = parameter.transformed(test["value"]) - parameter.transformed(control["value"])
+        except NotComputable:
+            continue
+        both = test["z"] is not None and control["z"] is not None
+        row = _stored(SIDE, code, difference, test["z"] - control["z"] if both else None, None, None)
+        found.append(row | {name: test[name] for name in ("reference", "reference_sha256") if both})
+    return found
 
 
 def _area(participant: Participant, role: str, body_area: str, trials: list[Trial]) -> list[dict[str, Any]]:
     reference = reference_of(participant)
     rows = [_row(participant, role, body_area, value, reference) for value in aggregate(trials).values()]
     if role == "test" and reference is not None:
-        total = composite({row["parameter"]: row["z"] for row in rows})
-        rows.append(_stored(role, COMPOSITE_NAME, total, None, "too_few_parameters", reference))
+        z = {row["parameter"]: row["z"] for row in rows}
+        rows += [
+            _stored(role, name, composite(z, parameters), None, "too_few_parameters", reference)
+            for name, parameters in COMPOSITES.items()
+        ]
     return rows
 
 

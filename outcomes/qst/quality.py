@@ -37,6 +37,7 @@ class SessionConditions:
     tested_on: date | None = None
     equipment: tuple[Equipment, ...] = ()
     examiner: str | None = None
+    examiner_of_the_team: bool | None = None
     examiner_certified: bool | None = None
     examiner_masked: bool | None = None
     examiner_at_infusion: bool = False
@@ -156,6 +157,8 @@ def _changed(conditions: SessionConditions) -> Iterator[Flag]:
 
 
 def _circumstances(conditions: SessionConditions) -> Iterator[Flag]:
+    if conditions.examiner_of_the_team is False:
+        yield Flag("examiner_unknown", f"{conditions.examiner} does not belong to the site's testers.")
     if conditions.examiner_certified is False:
         yield Flag("examiner_not_certified", "The examiner is not certified for the protocol.")
     if conditions.examiner_masked is False:
