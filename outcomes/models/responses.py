@@ -63,6 +63,13 @@ class Response(Record):
                 | (~Q(status__in=["not_done", "refused"]) & Q(not_done_reason="")),
                 violation_error_message="Say why the form was not done.",
             ),
+            models.UniqueConstraint(name="response_of_participant", fields=["id", "participant"]),
+            SameOwner(
+                name="response_at_a_visit_of_the_participant",
+                through="visit",
+                owner="participant",
+                violation_error_message="The visit belongs to another participant. Choose one of this participant's.",
+            ),
         ]
 
 
@@ -80,27 +87,6 @@ class ResponseItem(Record):
             models.CheckConstraint(
                 name="item_value_or_missing_reason",
                 condition=Q(value__isnull=False, missing_reason__isnull=True)
-            models.CheckConstraint(
-                name="response_late_by_a_day_or_more", condition=Q(days_late__isnull=True) | Q(days_late__gte=1)
-            ),
-            models.CheckConstraint(
-                name="response_by_proxy_stands_for_the_participant",
-                condition=Q(proxy="")
-                | (
-                    Q(respondent__in=["", "participant"], status__in=["complete", "partial"]) & ~Q(source="participant")
-                ),
-                violation_error_message="A proxy answers a participant's form, on the site's own page or on paper.",
-            ),
-            models.CheckConstraint(
-                name="response_wording_has_its_language", condition=Q(wording_version="") | ~Q(language="")
-            ),
-            models.UniqueConstraint(name="response_of_participant", fields=["id", "participant"]),
-            SameOwner(
-                name="response_at_a_visit_of_the_participant",
-                through="visit",
-                owner="participant",
-                violation_error_message="The visit belongs to another participant. Choose one of this participant's.",
-            ),
                 | Q(value__isnull=True, missing_reason__isnull=False),
                 violation_error_message="Give a value, or say why there is none.",
             ),
@@ -132,10 +118,10 @@ class Score(Stamped):
             models.CheckConstraint(
                 name="imported_score_names_its_column", condition=Q(imported=False) | ~Q(source_column="")
             ),
-        ]
             SameOwner(
                 name="score_of_the_participants_response",
                 through="response",
                 owner="participant",
                 violation_error_message="The response belongs to another participant.",
             ),
+        ]

@@ -63,10 +63,7 @@ class AdverseEvent(Record):
 
 
 class SafetyAlert(Record):
-    """A task for the site's physician raised by what was entered, to be acknowledged in time.
-
-    Whom it was mailed to, when, and to whom it went on when nobody acknowledged it: user names, never addresses.
-    """
+    """A task for the site's physician raised by what was entered, to be acknowledged in time."""
 
     participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="safety_alerts")
     code = models.CharField(max_length=40)
@@ -112,11 +109,11 @@ class Finding(Record):
                 name="finding_is_a_number_or_a_text",
                 condition=Q(number__isnull=False, text__isnull=True) | Q(number__isnull=True, text__isnull=False),
             ),
-        ]
-        indexes = [models.Index(name="finding_by_participant", fields=["participant", "key"])]
             SameOwner(
                 name="finding_at_a_visit_of_the_participant",
                 through="visit",
                 owner="participant",
                 violation_error_message="The visit belongs to another participant. Choose one of this participant's.",
             ),
+        ]
+        indexes = [models.Index(name="finding_by_participant", fields=["participant", "key"])]
