@@ -1,0 +1,20 @@
+"""How much a file may hold: it is refused before it fills the memory, whatever it says of itself.
+
+Measured (tests/outcomes/interchange/test_hostile_files.py): the worst files within these limits stay under 200 MB.
+"""
+
+from __future__ import annotations
+
+MEGABYTE = 1_000_000
+# Bytes of a whole file.
+LARGEST_XML = 64 * MEGABYTE
+LARGEST_CSV = 16 * MEGABYTE
+LARGEST_JSON = 4 * MEGABYTE
+# Bytes read without any element beginning or ending: one value, or one tag.
+LONGEST_PIECE = 2 * MEGABYTE
+DEEPEST = 40
+MOST_DEFINITIONS = 150_000
+MOST_CELLS = 200_000
+MOST_COLUMNS = 30_000
+LONGEST_VALUE = 1 * MEGABYTE
+MOST_REFUSALS = 200

@@ -1,0 +1,117 @@
+"""Rows of a CSV file, one after the other, each refused where it cannot be read: nothing of a large file is kept."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from outcomes.imports.refusals import ImportRefused, Refusal
+from outcomes.interchange import limits
+from outcomes.interchange.refused import refuse_file
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# What XML cannot hold, and no person types: a file with it is no text, or was damaged.
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A CSV file that is text, with its header; `rows` reads on from there."""
+
+    name: str
+    sha256: str
+    bytes: int
+    header: tuple[str, ...]
+    text: str
+    delimiter: str
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Each row below the header with its number as a spreadsheet shows it. Raises ImportRefused at the first
+        that cannot be read."""
+        number = 1
+        reader = self._reader()
+        next(reader)
+        while True:
+            number += 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise refuse_row(self.name, number, "", "", f"{error}. Look for a quotation mark.") from None
+            if not any(cells):
+                continue
+            if len(cells) != len(self.header):
+                why = f"The row has {len(cells)} cells; the header has {len(self.header)}."
+                raise refuse_row(self.name, number, "", "", why)
+            yield number, cells
+
+    def _reader(self) -> Iterator[list[str]]:
+        return csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter, strict=True)
+
+
+def refuse_row(name: str, row: int, column: str, value: str, why: str) -> ImportRefused:
+    """The refusal of one row or cell."""
+    return ImportRefused(name, [Refusal(row, column, value, why)])
+
+
+def open_csv(content: bytes, *, name: str, encoding: str = "utf-8", delimiter: str = ",") -> CsvFile:
+    """Read a file's bytes as far as the header.
+
+    encoding: utf-8 (with or without a byte-order mark) or cp1252, as the mapping says; nothing is guessed.
+    Raises ImportRefused: too large, another encoding, no header, a header with unnamed or repeated columns.
+    """
+    if len(content) > limits.LARGEST_CSV:
+        most = limits.LARGEST_CSV // limits.MEGABYTE
+        raise refuse_file(name, f"The file has more than {most} MB. Export it in parts, some records at a time.")
+    text = _decoded(content, name, encoding)
+    if found := _CONTROL.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise refuse_row(name, line, "", "", f"The character U+{ord(found.group()):04X} stands here; no text holds it.")
+    first = next(_first_line(text, delimiter, name), [])
+    header = tuple(cell.strip() for cell in first)
+    if wrong := list(_wrong_header(header, delimiter)):
+        raise ImportRefused(name, wrong)
+    return CsvFile(name, hashlib.sha256(content).hexdigest(), len(content), header, text, delimiter)
+
+
+def _first_line(text: str, delimiter: str, name: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    except csv.Error as error:
+        raise refuse_row(name, 1, "", "", f"{error}. Look for a quotation mark.") from None
+
+
+def _decoded(content: bytes, name: str, encoding: str) -> str:
+    if content.startswith(_UTF16):
+        raise refuse_file(name, "This is text in UTF-16. Save it as CSV in UTF-8.")
+    try:
+        return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        met = content[error.start : error.end].hex(" ")
+        why = f"The bytes {met} are not {encoding}. Save the file as UTF-8, or say that it is in cp1252 (Windows)."
+        raise refuse_row(name, line, "", "", why) from None
+
+
+def _wrong_header(header: tuple[str, ...], delimiter: str) -> Iterator[Refusal]:
+    if not any(header):
+        yield Refusal(1, "", "", "The file has no header.")
+        return
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        other = ";" if ";" in header[0] else "tab"
+        yield Refusal(1, header[0], "", f"The file has one column only; is it written with '{other}' between cells?")
+    if len(header) > limits.MOST_COLUMNS:
+        yield Refusal(1, "", "", f"The file has {len(header):,} columns; at most {limits.MOST_COLUMNS:,} are read.")
+        return
+    for place, column in enumerate(header, start=1):
+        if not column:
+            yield Refusal(1, f"number {place}", "", "The column has no name.")
+    for column, count in Counter(header).items():
+        if column and count > 1:
+            yield Refusal(1, column, "", f"{count} columns have this name. Give each its own.")
