@@ -9,10 +9,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.datasets.cut_tables import Cut, open_cut
-from analysis.datasets.endpoints import endpoint_values
+from analysis.datasets.endpoints import endpoint_records, values_from
 from analysis.datasets.participants import participants, strata_of
 from studies.protocol import DocumentInvalid, ProtocolDefinition, cached_definition
 from studies.protocol.analysis_plan import AnalysisPlan, Endpoint
@@ -62,10 +63,17 @@ class Trial:
     def _endpoints(self) -> dict[str, pd.DataFrame]:
         return {}
 
+    @cached_property
+    def not_finite(self) -> dict[str, int]:
+        """Of the endpoints computed so far, by id: how many of their values are infinite and so count as missing."""
+        return {}
+
     def values(self, endpoint: Endpoint) -> pd.DataFrame:
         """Participants (rows) by timepoint codes (columns, baseline first); NaN where missing."""
         if endpoint.id not in self._endpoints:
-            long = endpoint_values(self.cut, self.people, endpoint, until=self.until)
+            records = endpoint_records(self.cut, self.people, endpoint, until=self.until)
+            long = values_from(records, self.people, endpoint)
+            self.not_finite[endpoint.id] = int((~np.isfinite(records["value"])).sum())
             codes = [endpoint.baseline.code, *(t.code for t in endpoint.timepoints)]
             wide = long.pivot_table(
                 index="participant_id", columns="timepoint", values="value", dropna=False, observed=False
