@@ -120,7 +120,7 @@ def fit_many(trials: ManyTrials, contrast: FloatArray) -> ManyContrasts:
         numbers[:, found] = _inference(_State(trials.take(found), sigma[found]), contrast)
     found &= np.isfinite(numbers).all(axis=0)
     numbers[:, ~found] = np.nan
-    return ManyContrasts(*numbers, found)
+    return ManyContrasts(numbers[0], numbers[1], numbers[2], numbers[3], found)
 
 
 def cell_directions(visits: int) -> FloatArray:
@@ -272,13 +272,16 @@ def _repaired(moments: FloatArray) -> FloatArray:
 
 
 def _newton(state: _State) -> tuple[FloatArray, FloatArray]:
-    """The step in the cells (T, c) and its decrement (T,); by expected information where the observed is not definite."""
+    """The step in the cells (T, c) and its decrement (T,).
+
+    Where the observed information is not definite the expected is used.
+    """
     hessian = state.observed()
     bent = np.linalg.eigvalsh(hessian)[:, 0] <= 0
     if bent.any():
         hessian[bent] = state.expected()[bent]
-    step = np.linalg.solve(hessian, state.gradient[..., None])[..., 0]
-    return -step, np.einsum("tc,tc->t", state.gradient, step)
+    step: FloatArray = np.asarray(np.linalg.solve(hessian, state.gradient[..., None])[..., 0])
+    return -step, np.asarray(np.einsum("tc,tc->t", state.gradient, step))
 
 
 def _move(state: _State, step: FloatArray, decrement: FloatArray) -> tuple[FloatArray, BoolArray]:
