@@ -130,7 +130,7 @@ class Entry:
         if expected is None:
             return
         difference = _distance(float(found), float(expected))
-        if rel is not None and difference < inf:
+        if rel is not None and 0 < difference < inf:
             difference = difference / max(np.abs(expected), floor, np.finfo(float).tiny)
         tolerance = rel if rel is not None else abs
         self.book.comparisons.append(

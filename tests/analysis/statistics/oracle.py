@@ -14,11 +14,6 @@ def cases(file: str, key: str = "cases") -> list[Any]:
     return list(json.loads((FOLDER / file).read_text())[key])
 
 
-def ids(some: list[Any]) -> list[str]:
-    """Readable names for pytest."""
-    return [case["id"] for case in some]
-
-
 def fractions(timing: list[float]) -> np.ndarray:
     """Information fractions as meant: the files print thirds and sixths to ten digits."""
     exact = np.asarray(timing, dtype=float)

@@ -1,4 +1,4 @@
-"""Mediation. Oracle: R's mediation 4.5.1 and closed forms (mediation.json); otherwise identities and simulation."""
+"""Mediation against identities, SciPy and simulation; the reference numbers are in tests/validation."""
 
 import numpy as np
 import pandas as pd
@@ -6,101 +6,18 @@ import pytest
 from scipy import stats
 
 from analysis.statistics import ancova, mediation
-from tests.analysis.statistics import trials
-from tests.analysis.statistics.oracle import cases, ids
+from tests.analysis.statistics.oracle import cases
+from tests.validation.oracles.imputed_and_mediated import asked
 
 CASES = cases("mediation.json")
 PLAIN = [case for case in CASES if not case["treatment_mediator_interaction"]]
 CROSSED = next(case for case in CASES if case["treatment_mediator_interaction"])
-CONTROL = {"md-p001": "placebo", "md-p002": "usual_care", "md-p003": "placebo"}
-
-
-def asked(case):
-    """The table and the columns of a case."""
-    mediator, right = case["mediator_model"].split(" ~ ")
-    treatment, *covariates = right.split(" + ")
-    outcome = case["outcome_model"].split(" ~ ")[0]
-    if case["id"] in CONTROL:
-        frame = trials.ashar_wide().dropna(subset=["pain_avg_base", "pain_avg_post"])
-        frame = frame[frame["arm"].isin(["PRT", CONTROL[case["id"]]])].assign(
-            treat=lambda table: (table["arm"] == "PRT").astype(int)
-        )
-    else:
-        frame = trials.vickers()
-    return frame, {"treatment": treatment, "mediator": mediator, "outcome": outcome, "covariates": covariates}
 
 
 def assert_interval(found, interval, share=0.03):
     """Both ends within 3 % of the width, the Monte Carlo error of the reference's few thousand draws."""
     width = (interval[1] - interval[0]) * share
     assert (found.lower, found.upper) == pytest.approx(tuple(interval), abs=width)
-
-
-@pytest.mark.parametrize("case", PLAIN, ids=ids(PLAIN))
-def test_closed_forms_match(case):
-    frame, columns = asked(case)
-    found = mediation.mediate(frame, **columns)
-    assert found.observations == case["n"]
-    numbers = {
-        "a": found.a.estimate, "se_a": found.a.se, "b": found.b.estimate, "se_b": found.b.se,
-        "direct": found.direct.estimate, "se_direct": found.direct.se, "acme_product": found.indirect.estimate,
-        "sobel_se": found.sobel_se, "sobel_z": found.indirect.statistic, "sobel_p": found.indirect.p,
-        "aroian_se": found.aroian_se, "goodman_se": found.goodman_se, "ade": found.direct.estimate,
-        "total": found.total.estimate, "proportion_mediated": found.proportion.estimate,
-    }  # fmt: skip
-    for name, value in numbers.items():
-        # The file prints ten digits.
-        assert value == pytest.approx(case[name], rel=1e-8), name
-    assert (found.indirect.lower, found.indirect.upper) == pytest.approx(tuple(case["sobel_ci"]), rel=1e-8)
-    assert found.indirect_by_arm is None
-
-
-@pytest.mark.parametrize("case", PLAIN, ids=ids(PLAIN))
-def test_quasi_bayesian_intervals_match(case):
-    frame, columns = asked(case)
-    found = mediation.mediate(frame, **columns, method="quasi_bayes", draws=20_000, rng=np.random.default_rng(1))
-    expected = case["quasi_bayes"]
-    assert_interval(found.indirect, expected["acme_ci"])
-    assert_interval(found.direct, expected["ade_ci"])
-    assert_interval(found.total, expected["total_ci"])
-    # Two proportions of 20,000 draws: three errors of their difference.
-    assert found.indirect.p == pytest.approx(expected["acme_p"], abs=3 * 2 * np.sqrt(expected["acme_p"] / 20_000))
-
-
-@pytest.mark.parametrize("case", PLAIN, ids=ids(PLAIN))
-def test_bootstrap_intervals_match(case):
-    frame, columns = asked(case)
-    found = mediation.mediate(frame, **columns, method="bootstrap", draws=20_000, rng=np.random.default_rng(2))
-    expected = case["bootstrap_percentile"]
-    assert_interval(found.indirect, expected["acme_ci"])
-    assert_interval(found.direct, expected["ade_ci"])
-    assert_interval(found.total, expected["total_ci"])
-    # A ratio has a long tail, where 4,000 draws are few: twice the tolerance.
-    assert_interval(found.proportion, expected["prop_ci"], share=0.06)
-    # The error of an SD from 4,000 draws is one in ninety.
-    assert found.indirect.se == pytest.approx(expected["acme_sd"], rel=0.05)
-
-
-def test_effects_with_an_interaction_match():
-    frame, columns = asked(CROSSED)
-    found = mediation.mediate(frame, **columns, interaction=True)
-    exact = {
-        "a": found.a, "b": found.b, "interaction": found.interaction,
-        "acme_control": found.indirect_by_arm["control"], "acme_treated": found.indirect_by_arm["treated"],
-    }  # fmt: skip
-    for name, value in exact.items():
-        assert value.estimate == pytest.approx(CROSSED[name], rel=1e-8), name
-    assert (found.a.se, found.b.se) == pytest.approx((CROSSED["se_a"], CROSSED["se_b"]), rel=1e-8)
-    assert found.indirect.estimate == pytest.approx((CROSSED["acme_control"] + CROSSED["acme_treated"]) / 2)
-    # The reference adds a drawn error to every predicted mediator. It cancels in indirect effects; in direct ones it
-    # leaves the interaction times the error of a mean of n draws, of which three are allowed.
-    spread = found.a.se / 2 * abs(CROSSED["interaction"])
-    drawn = {
-        "ade_control": found.direct_by_arm["control"], "ade_treated": found.direct_by_arm["treated"],
-        "total": found.total,
-    }  # fmt: skip
-    for name, value in drawn.items():
-        assert value.estimate == pytest.approx(CROSSED[name], abs=3 * spread), name
 
 
 def test_direct_effects_with_an_interaction_are_taken_at_the_mediator_of_each_arm():
@@ -118,26 +35,6 @@ def test_direct_effects_with_an_interaction_are_taken_at_the_mediator_of_each_ar
             covariates=[*columns["covariates"], columns["mediator"], "product"],
         )  # fmt: skip
         assert found.direct_by_arm[arm].estimate == pytest.approx(expected.contrasts().loc[0, "estimate"])
-
-
-def test_bootstrap_intervals_with_an_interaction_match():
-    frame, columns = asked(CROSSED)
-    options = {"interaction": True, "method": "bootstrap", "draws": 20_000, "rng": np.random.default_rng(3)}
-    found, expected = mediation.mediate(frame, **columns, **options), CROSSED["bootstrap_ci"]
-    for arm in ("control", "treated"):
-        assert_interval(found.indirect_by_arm[arm], expected[f"acme_{arm}"])
-        assert_interval(found.direct_by_arm[arm], expected[f"ade_{arm}"])
-    assert_interval(found.total, expected["total"])
-
-
-@pytest.mark.parametrize("case", PLAIN, ids=ids(PLAIN))
-def test_the_correlation_that_explains_the_effect_away_matches(case):
-    frame, columns = asked(case)
-    expected = case["sensitivity"]
-    found = mediation.sensitivity(frame, **columns, rho=expected["rho_grid"])
-    assert found.rho_at_zero == pytest.approx(expected["rho_where_acme_is_zero_exact"], rel=1e-8)
-    # The reference iterates to its own stop.
-    assert found.table["indirect"].to_numpy() == pytest.approx(np.array(expected["acme_by_rho"]), rel=2e-3, abs=1e-3)
 
 
 def test_without_correlated_errors_sensitivity_is_the_indirect_effect():

@@ -24,9 +24,11 @@ POWER = Measure("Design.properties", "power, early stopping, stopping for futili
 EXPECTED = Measure("Design.properties", "expected information", _BOTH)
 UPDATED_ALPHA = Measure("Design.update", "alpha spent at the information that came", "gsDesign 3.11.0")
 UPDATED_Z = Measure("Design.update", "efficacy bound at the information that came", "gsDesign 3.11.0")
-SIZE = Measure("Design.sample_size, .sample_size_rates", "total, by look, expected under both hypotheses", "rpact 4.5.0")
+SIZE = Measure("Design.sample_size, .sample_size_rates", "total, by look, expected", "rpact 4.5.0")
 SIZE_BOUNDS = Measure("Design.sample_size, .sample_size_rates", "critical values and effects", "rpact 4.5.0")
-CLOSED_CP = Measure("sequential.single_look_conditional_power", "null, trend and design drift", "closed form in R 4.2.2")
+CLOSED_CP = Measure(
+    "sequential.single_look_conditional_power", "null, trend and design drift", "closed form in R 4.2.2"
+)
 CLOSED_PP = Measure("sequential.single_look_predictive_power", "flat and normal prior", "closed form in R 4.2.2")
 CP = Measure("sequential.conditional_power", "crossing at any later look", "gsDesign 3.11.0 gsCP")
 PP = Measure("sequential.predictive_power", "the file's weights, which are no average (see below)", "gsDesign 3.11.0")
