@@ -69,6 +69,10 @@ LEFT_OUT = frozenset(
         "instrumentwording",
         "wordingtext",
         "originalfile",
+        # Of other systems, with names and addresses among the values: what was mapped to instruments is a response.
+        "importedcell",
+        "importeddefinitions",
+        "importreport",
         "contactpreference",
         "sitecontact",
         "reminder",

@@ -21,12 +21,21 @@ FORMATS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """A value that breaks the rule of its own definition: the cell as it stands in the file, the rule and the row."""
+
+    cell: Cell
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """What a file says, read and found right as a file.
 
     about: attributes of the file itself. study: ODM's Study element (other formats are put in its terms), None where
     a file holds values only. beside: users, locations and reference data. remarks: what was read otherwise than it
-    stood there, or left out, each with its place and why.
+    stood there, or left out, each with its place and why. doubts: values that break their own definition; they are not
+    among the cells.
     """
 
     name: str
@@ -40,6 +49,7 @@ class Document:
     beside: tuple[Element, ...] = ()
     cells: tuple[Cell, ...] = ()
     remarks: tuple[Refusal, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     transactional: bool = False
 
     @property

@@ -81,9 +81,7 @@ def _with_protocol(version: Element, keeping: _Keeping, without_event: bool) -> 
     """A version that has an event for the forms that belong to none."""
     if not without_event or any(event.get("OID") == NO_EVENT for event in version.all("StudyEventDef")):
         return version
-    forms = [
-        element("FormRef", {"FormOID": form.get("OID"), "Mandatory": "No"}) for form in version.all("FormDef")
-    ]
+    forms = [element("FormRef", {"FormOID": form.get("OID"), "Mandatory": "No"}) for form in version.all("FormDef")]
     attributes = {"OID": NO_EVENT, "Name": "No event", "Repeating": "No", "Type": "Common"}
     return _insert(version, element("StudyEventDef", attributes, *forms))
 
@@ -119,7 +117,9 @@ def valid_beside(beside: Element, items: Mapping[str, Mapping[str, str]] | None 
         return beside
     own = [child for child in beside.children if not is_foreign(child.tag)]
     number = 1 + max((int(child.get("SeqNum") or 0) for child in own if child.tag == "Annotation"), default=0)
-    note = element("Comment", text=MARK + json.dumps([foreign, others, items or {}], ensure_ascii=False, sort_keys=True))
+    note = element(
+        "Comment", text=MARK + json.dumps([foreign, others, items or {}], ensure_ascii=False, sort_keys=True)
+    )
     annotated = element("Annotation", {"SeqNum": str(number)}, note)
     return _insert(replace(beside.without(*foreign), children=tuple(own)), annotated)
 

@@ -170,7 +170,9 @@ class _Reading:
                 why = "Defined twice, word for word the same: taken once."
                 self.remarks.append(LineRefusal(line, child.tag, child.get("OID"), why))
             else:
-                self._refuse(line, child.tag, child.get("OID"), "Defined twice, and not the same way. Give each its OID.")
+                self._refuse(
+                    line, child.tag, child.get("OID"), "Defined twice, and not the same way. Give each its OID."
+                )
         return list(seen.values())
 
     def _top(self, done: Element, line: int) -> None:
@@ -187,7 +189,5 @@ def _not_odm(tag: str) -> str:
     if tag.startswith("{http://www.cdisc.org/ns/odm/v2"):
         return "This is CDISC ODM 2.0. ODM 1.3.1 and 1.3.2 are read here: export the study as ODM 1.3.2."
     if tag.startswith(f"{{{_OWN}"):
-        return f"This is an ODM of another version ({tag[1:].split('}')[0]}); {NAMESPACE} is read here."
+        return f"This is an ODM of another version ({tag[1:].partition('}')[0]}); {NAMESPACE} is read here."
     return f"The file begins with {tag}, not with ODM in the namespace {NAMESPACE}."
-
-

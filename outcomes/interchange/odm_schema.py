@@ -60,13 +60,12 @@ _TEXTS = """StudyName StudyDescription ProtocolName TranslatedText CheckValue Fo
 ImputationMethod LoginName DisplayName FullName FirstName LastName Organization StreetName City StateProv Country
 PostalCode OtherText Email Pager Fax Phone Certificate Meaning LegalReason Comment FlagValue FlagType DateTimeStamp
 ReasonForChange SourceID CryptoBindingManifest"""
-_EMPTY = """Include StudyEventRef FormRef ItemGroupRef ItemRef ArchiveLayout ExternalQuestion MeasurementUnitRef CodeListRef
-ExternalCodeList Alias Picture LocationRef MetaDataVersionRef InvestigatorRef SiteRef ArchiveLayoutRef UserRef
-SignatureRef KeySet"""
+_EMPTY = """Include StudyEventRef FormRef ItemGroupRef ItemRef ArchiveLayout ExternalQuestion MeasurementUnitRef
+CodeListRef ExternalCodeList Alias Picture LocationRef MetaDataVersionRef InvestigatorRef SiteRef ArchiveLayoutRef
+UserRef SignatureRef KeySet"""
 
 CHILDREN: dict[str, tuple[str, ...]] = {
-    tag: tuple(children.split())
-    for tag, children in (line.split(":") for line in _CHILDREN.strip().splitlines())
+    tag: tuple(children.split()) for tag, children in (line.split(":") for line in _CHILDREN.strip().splitlines())
 } | dict.fromkeys(_EMPTY.split(), ())
 TEXTS = frozenset(_TEXTS.split())
 # Elements that the schema lets have a second name: where content of other namespaces is put on the way out.
@@ -80,11 +79,6 @@ ADDRESSES: dict[str, tuple[str, ...]] = {
     "ItemGroupData": ("ItemGroupOID", "ItemGroupRepeatKey"),
 }
 TYPED_ITEM = "ItemData"
-DATA_TYPES = frozenset(
-    "integer float date datetime time text string double URI boolean hexBinary base64Binary hexFloat base64Float"
-    " partialDate partialTime partialDatetime durationDatetime intervalDatetime incompleteDatetime incompleteDate"
-    " incompleteTime".split()
-)
 CODE_LIST_TYPES = frozenset(("integer", "float", "text", "string"))
 
 

@@ -1,8 +1,4 @@
-"""A REDCap data dictionary (CSV), put in ODM's terms as REDCap itself does it: forms, groups, fields, choices, ranges.
-
-Names of forms, groups and items are those of REDCap's own ODM export, so that a project brought by its dictionary and
-records and the same project brought as ODM have the same addresses.
-"""
+"""A REDCap data dictionary (CSV): forms, fields, choices, ranges, and what of its logic can be said here."""
 
 from __future__ import annotations
 
@@ -12,13 +8,9 @@ from dataclasses import dataclass, field
 
 from outcomes.imports.refusals import ImportRefused, Refusal
 from outcomes.interchange import limits
-from outcomes.interchange.document import Document
-from outcomes.interchange.element import Element, element
 from outcomes.interchange.redcap_logic import Translated, translate
 from outcomes.interchange.tables import CsvFile, open_csv
 
-NAMESPACE = "https://projectredcap.org"
-CONTEXT = "expression"
 FIELD, FORM, SECTION, TYPE, LABEL, CHOICES, NOTE, VALIDATION, LEAST, MOST, IDENTIFIER, BRANCHING, REQUIRED = (
     "Variable / Field Name",
     "Form Name",
@@ -35,15 +27,23 @@ FIELD, FORM, SECTION, TYPE, LABEL, CHOICES, NOTE, VALIDATION, LEAST, MOST, IDENT
     "Required Field?",
 )
 NEEDED = (FIELD, FORM, TYPE, LABEL, CHOICES)
-_REST = ("Custom Alignment", "Question Number (surveys only)", "Matrix Group Name", "Matrix Ranking?")
-_ANNOTATION = "Field Annotation"
+UNUSED_HERE = ("Custom Alignment", "Question Number (surveys only)", "Matrix Group Name", "Matrix Ranking?")
+ANNOTATION = "Field Annotation"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 _FORM_NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 CHOICE_TYPES = frozenset(("radio", "dropdown", "checkbox"))
 _TYPES = CHOICE_TYPES | {
-    "text", "notes", "calc", "yesno", "truefalse", "file", "slider", "descriptive", "sql", "signature"
+    "text",
+    "notes",
+    "calc",
+    "yesno",
+    "truefalse",
+    "file",
+    "slider",
+    "descriptive",
+    "sql",
+    "signature",
 }
-_STATUS = (("0", "Incomplete"), ("1", "Unverified"), ("2", "Complete"))
 _FIXED = {"yesno": (("1", "Yes"), ("0", "No")), "truefalse": (("1", "True"), ("0", "False"))}
 _DATA_TYPES = {"yesno": "boolean", "truefalse": "boolean", "calc": "float", "slider": "integer", "checkbox": "boolean"}
 
@@ -197,75 +197,9 @@ def _remarks(fields: list[Field]) -> Iterator[Refusal]:
                 yield Refusal(each.row, column, each.cells[column], why)
 
 
-# In ODM's terms --------------------------------------------------------------------------------------------------
-
-
-def as_document(dictionary: Dictionary, *, project: str, events: tuple[Element, ...] = ()) -> Document:
-    """The dictionary as a document. project: its name, for the study; events: StudyEventDef elements, if known."""
-    study = as_study(dictionary, project=project, events=events)
-    version = study.first("MetaDataVersion")
-    return Document(
-        name=dictionary.file.name,
-        format="redcap_dictionary",
-        sha256=dictionary.file.sha256,
-        bytes=dictionary.file.bytes,
-        study_oid=study.get("OID"),
-        version_oid=version.get("OID") if version else "",
-        study=study,
-        remarks=dictionary.remarks,
-    )
-
-
-def as_study(dictionary: Dictionary, *, project: str, events: tuple[Element, ...] = ()) -> Element:
-    """The Study element. Its OIDs are made of the project's name, as REDCap makes them."""
-    name = re.sub(r"[^A-Za-z0-9]", "", project) or "project"
-    about = (
-        element("StudyName", text=project),
-        element("StudyDescription", text=f"REDCap data dictionary {dictionary.file.name}"),
-        element("ProtocolName", text=project),
-    )
-    attributes = {"OID": f"Metadata.{name}", "Name": project, _own("RecordIdField"): dictionary.record_id}
-    references = [
-        element("StudyEventRef", {"StudyEventOID": event.get("OID"), "OrderNumber": str(number), "Mandatory": "No"})
-        for number, event in enumerate(events, start=1)
-    ]
-    protocol = (element("Protocol", {}, *references),) if references else ()
-    version = element(
-        "MetaDataVersion",
-        attributes,
-        *protocol,
-        *events,
-        *_forms(dictionary),
-        *_groups(dictionary),
-        *_items(dictionary),
-        *_code_lists(dictionary),
-        *_conditions(dictionary),
-        *_methods(dictionary),
-    )
-    return element("Study", {"OID": f"Project.{name}"}, element("GlobalVariables", {}, *about), version)
-
-
-def _own(name: str) -> str:
-    return f"{{{NAMESPACE}}}{name}"
-
-
-def form_oid(form: str) -> str:
-    return f"Form.{form}"
-
-
 def status_field(form: str) -> str:
     """The name of the field that says how far a form is."""
     return f"{form}_complete"
-
-
-def groups_of(dictionary: Dictionary, form: str) -> list[tuple[str, str, list[Field]]]:
-    """The groups of a form: OID, name and fields. One begins with the form and with each section header."""
-    groups: list[tuple[str, str, list[Field]]] = []
-    for each in (each for each in dictionary.fields if each.form == form and each.kind != "descriptive"):
-        if not groups or each.said(SECTION):
-            groups.append((f"{form}.{columns_of(each)[0]}", each.said(SECTION) or _title(form), []))
-        groups[-1][2].append(each)
-    return groups
 
 
 def columns_of(each: Field) -> list[str]:
@@ -273,128 +207,3 @@ def columns_of(each: Field) -> list[str]:
     if each.kind == "checkbox":
         return [f"{each.name}___{checkbox_code(code)}" for code, _ in each.choices]
     return [each.name]
-
-
-def _title(form: str) -> str:
-    return form.replace("_", " ").title()
-
-
-def _forms(dictionary: Dictionary) -> Iterator[Element]:
-    for form in dictionary.forms:
-        status = f"{form}.{status_field(form)}"
-        oids = [*(oid for oid, _, _ in groups_of(dictionary, form)), status]
-        references = [element("ItemGroupRef", {"ItemGroupOID": oid, "Mandatory": "No"}) for oid in oids]
-        attributes = {"OID": form_oid(form), "Name": _title(form), "Repeating": "No", _own("FormName"): form}
-        yield element("FormDef", attributes, *references)
-
-
-def _groups(dictionary: Dictionary) -> Iterator[Element]:
-    for form in dictionary.forms:
-        for oid, title, fields in groups_of(dictionary, form):
-            references = [_reference(each, column) for each in fields for column in columns_of(each)]
-            yield element("ItemGroupDef", {"OID": oid, "Name": title, "Repeating": "No"}, *references)
-        status = status_field(form)
-        reference = element("ItemRef", {"ItemOID": status, "Mandatory": "No", _own("Variable"): status})
-        attributes = {"OID": f"{form}.{status}", "Name": "Form Status", "Repeating": "No"}
-        yield element("ItemGroupDef", attributes, reference)
-
-
-def _reference(each: Field, column: str) -> Element:
-    attributes = {"ItemOID": column, "Mandatory": "Yes" if each.said(REQUIRED) else "No", _own("Variable"): each.name}
-    if each.condition is not None and each.condition.text:
-        attributes["CollectionExceptionConditionOID"] = f"{each.name}.hidden"
-    if each.calculation is not None and each.calculation.text:
-        attributes["MethodOID"] = f"{each.name}.calculated"
-    return element("ItemRef", attributes)
-
-
-def _items(dictionary: Dictionary) -> Iterator[Element]:
-    for each in dictionary.fields:
-        if each.kind != "descriptive":
-            yield from (_item(each, column) for column in columns_of(each))
-    for form in dictionary.forms:
-        status = status_field(form)
-        attributes = {"OID": status, "Name": status, "DataType": "text", "Length": "1"}
-        own = {_own("Variable"): status, _own("FieldType"): "select", _own("SectionHeader"): "Form Status"}
-        listed = element("CodeListRef", {"CodeListOID": f"{status}.choices"})
-        yield element("ItemDef", attributes | own, _question("Complete?"), listed)
-
-
-_KEPT = {
-    _own("SectionHeader"): SECTION,
-    _own("FieldNote"): NOTE,
-    _own("TextValidationType"): VALIDATION,
-    _own("Identifier"): IDENTIFIER,
-    _own("BranchingLogic"): BRANCHING,
-    _own("FieldAnnotation"): _ANNOTATION,
-    _own("CustomAlignment"): _REST[0],
-    _own("QuestionNumber"): _REST[1],
-    _own("MatrixGroupName"): _REST[2],
-    _own("MatrixRanking"): _REST[3],
-}
-
-
-def _item(each: Field, column: str) -> Element:
-    attributes = {"OID": column, "Name": column, "DataType": each.data_type}
-    # A length has no meaning for the other types.
-    attributes |= {"Length": "1" if each.kind == "checkbox" else "999"} if each.data_type in {"text", "integer"} else {}
-    attributes |= {_own("Variable"): each.name, _own("FieldType"): each.kind}
-    attributes |= {name: each.said(column_name) for name, column_name in _KEPT.items() if each.said(column_name)}
-    if each.kind == "calc":
-        attributes[_own("Calculation")] = each.cells[CHOICES]
-    children = [_question(each.label), *_ranges(each)]
-    if each.is_coded:
-        children.append(element("CodeListRef", {"CodeListOID": f"{column}.choices"}))
-    return element("ItemDef", attributes, *children)
-
-
-def _question(text: str) -> Element:
-    return element("Question", {}, element("TranslatedText", text=text))
-
-
-def _ranges(each: Field) -> Iterator[Element]:
-    """REDCap's limits are advice: a value beyond them is asked about and taken."""
-    for comparator, column in (("GE", LEAST), ("LE", MOST)):
-        if each.said(column) and not each.is_coded:
-            value = element("CheckValue", text=each.said(column))
-            yield element("RangeCheck", {"Comparator": comparator, "SoftHard": "Soft"}, value)
-
-
-def _code_lists(dictionary: Dictionary) -> Iterator[Element]:
-    for each in dictionary.fields:
-        if each.kind == "checkbox":
-            for column, (_, label) in zip(columns_of(each), each.choices, strict=True):
-                yield _code_list(column, (("1", label), ("0", "")))
-        elif each.is_coded:
-            yield _code_list(each.name, each.choices)
-    for form in dictionary.forms:
-        yield _code_list(status_field(form), _STATUS)
-
-
-def _code_list(name: str, choices: tuple[tuple[str, str], ...]) -> Element:
-    listed = [
-        element("CodeListItem", {"CodedValue": code}, element("Decode", {}, element("TranslatedText", text=label)))
-        for code, label in choices
-    ]
-    return element("CodeList", {"OID": f"{name}.choices", "Name": name, "DataType": "text"}, *listed)
-
-
-def _conditions(dictionary: Dictionary) -> Iterator[Element]:
-    """ODM's condition says when a field is left out: the opposite of REDCap's."""
-    for each in dictionary.fields:
-        if each.condition is not None and each.condition.text and each.kind != "descriptive":
-            text = f"not ({each.condition.text})"
-            yield _formal("ConditionDef", f"{each.name}.hidden", {}, each.said(BRANCHING), text)
-
-
-def _methods(dictionary: Dictionary) -> Iterator[Element]:
-    for each in dictionary.fields:
-        if each.calculation is not None and each.calculation.text:
-            oid = f"{each.name}.calculated"
-            yield _formal("MethodDef", oid, {"Type": "Computation"}, each.cells[CHOICES], each.calculation.text)
-
-
-def _formal(tag: str, oid: str, attributes: dict[str, str], said: str, text: str) -> Element:
-    description = element("Description", {}, element("TranslatedText", text=said))
-    formal = element("FormalExpression", {"Context": CONTEXT}, text=text)
-    return element(tag, {"OID": oid, "Name": oid, **attributes}, description, formal)

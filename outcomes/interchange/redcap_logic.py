@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from studies.protocol.expression import ExpressionInvalid, parse
+from studies.protocol.expression import ExpressionInvalid, FindingType, parse
 
 _TOKENS = re.compile(
     r"""\s*(?:
@@ -27,6 +27,8 @@ _TOKENS = re.compile(
 _SIGNS = {"=": "==", "<>": "!="}
 _WORDS = {"and": "and", "or": "or", "not": "not"}
 _COMPARISONS = frozenset(("==", "!=", "<", ">", "<=", ">="))
+# A calculation is a number or a text: that is no mistake here.
+_IS_NO_CONDITION = "a condition is either true or false"
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
@@ -48,10 +50,10 @@ def translate(logic: str, codes: Mapping[str, bool]) -> Translated:
     codes: each field of the project, and whether its values are numbers (a code such as "1" is then the number 1).
     """
     try:
-        parts = list(_parts(logic, codes))
+        parts = _with_codes(_parts(logic, codes), codes)
         _refuse_empty_comparisons(parts)
         text = " ".join(parts)
-        parse(text)
+        _refuse_mistakes(text, codes)
     except _CannotSay as error:
         return Translated("", str(error))
     except ExpressionInvalid as error:
@@ -64,17 +66,15 @@ def _parts(logic: str, codes: Mapping[str, bool]) -> list[str]:
     position = 0
     while match := _TOKENS.match(logic, position):
         position = match.end()
-        found.append(_part(match, codes, found))
+        found.append(_part(match, codes))
     return found
 
 
-def _part(match: re.Match[str], codes: Mapping[str, bool], before: list[str]) -> str:
+def _part(match: re.Match[str], codes: Mapping[str, bool]) -> str:
     if match["field"]:
         return _field(match, codes)
     if match["text"] is not None:
-        inner = match["text"][1:-1]
-        # Codes are written as texts: [sex] = "0". What they are compared with says what they are.
-        return inner if _NUMBER.fullmatch(inner) and _numeric_field_before(before, codes) else repr(inner)
+        return repr(match["text"][1:-1])
     if match["number"]:
         return match["number"]
     if match["sign"]:
@@ -104,11 +104,32 @@ def _sign(sign: str) -> str:
     return _SIGNS.get(sign, sign)
 
 
-def _numeric_field_before(before: list[str], codes: Mapping[str, bool]) -> bool:
-    return len(before) > 1 and before[-1] in _COMPARISONS and codes.get(before[-2], False)
+def _with_codes(parts: list[str], codes: Mapping[str, bool]) -> list[str]:
+    """Codes are written as texts, [sex] = "0": what they are compared with says whether they are numbers."""
+    found = list(parts)
+    for place, part in enumerate(parts):
+        inner = part[1:-1]
+        if not part.startswith(("'", '"')) or not _NUMBER.fullmatch(inner):
+            continue
+        left, right = parts[max(place - 2, 0) : place], parts[place + 1 : place + 3]
+        if _numeric_comparison(left, 0, codes) or _numeric_comparison(right, 1, codes):
+            found[place] = inner
+    return found
+
+
+def _numeric_comparison(pair: list[str], field_at: int, codes: Mapping[str, bool]) -> bool:
+    """Whether a sign and a field beside a text compare it with a number."""
+    return len(pair) == 2 and pair[1 - field_at] in _COMPARISONS and codes.get(pair[field_at], False)
 
 
 def _refuse_empty_comparisons(parts: list[str]) -> None:
     for left, right in pairwise(parts):
         if (left in _COMPARISONS and right == "''") or (left == "''" and right in _COMPARISONS):
             raise _CannotSay("It asks whether a field is empty; a condition here is unknown then, neither yes nor no.")
+
+
+def _refuse_mistakes(text: str, codes: Mapping[str, bool]) -> None:
+    types: dict[str, FindingType] = {name: "number" if number else "text" for name, number in codes.items()}
+    mistakes = [each for each in parse(text).mistakes(types) if _IS_NO_CONDITION not in each]
+    if mistakes:
+        raise _CannotSay(" ".join(mistakes))

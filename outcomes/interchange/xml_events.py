@@ -111,12 +111,10 @@ class _Events(ContentHandler):
         if self._quiet > limits.LONGEST_PIECE:
             raise self._too_long()
 
-    def startElementNS(self, name: tuple[str | None, str], qname: str | None, attrs: object) -> None:
+    def startElementNS(self, name: tuple[str | None, str], qname: str | None, attrs: object) -> None:  # noqa: N802 - SAX
         self._quiet = self._length = 0
         if len(self._texts) >= limits.DEEPEST:
-            raise refuse_file(
-                self._name, f"Elements are nested more than {limits.DEEPEST} deep.", line=self._at()
-            )
+            raise refuse_file(self._name, f"Elements are nested more than {limits.DEEPEST} deep.", line=self._at())
         self._texts.append([])
         attributes = {_plain(key): str(value) for key, value in attrs.items()}  # type: ignore[attr-defined]
         if any(len(value) > limits.LONGEST_VALUE for value in attributes.values()):
@@ -130,7 +128,7 @@ class _Events(ContentHandler):
             raise self._too_long()
         self._texts[-1].append(content)
 
-    def endElementNS(self, name: tuple[str | None, str], qname: str | None) -> None:
+    def endElementNS(self, name: tuple[str | None, str], qname: str | None) -> None:  # noqa: N802 - SAX
         self._quiet = self._length = 0
         self._handler.end("".join(self._texts.pop()))
 

@@ -3,6 +3,7 @@
 from outcomes.models.contact import ContactPreference, Reminder, SiteContact
 from outcomes.models.imports import ImportedFile, OriginalFile
 from outcomes.models.instruments import InstrumentVersion
+from outcomes.models.interchange import ImportedCell, ImportedDefinitions, ImportReport, PendingFile, PendingImport
 from outcomes.models.participant_door import DoorFailure, DoorKey
 from outcomes.models.qst import QSTSession, QSTTrial, QSTValue
 from outcomes.models.qst_conduct import ConditioningStimulus, Device, DeviceUse, QSTFlag
@@ -18,12 +19,17 @@ __all__ = [
     "DeviceUse",
     "DoorFailure",
     "DoorKey",
+    "ImportReport",
+    "ImportedCell",
+    "ImportedDefinitions",
     "ImportedFile",
     "InstrumentVersion",
     "InstrumentWording",
     "Invitation",
     "OriginalFile",
     "OwnAnswer",
+    "PendingFile",
+    "PendingImport",
     "QSTFlag",
     "QSTSession",
     "QSTTrial",

@@ -38,9 +38,11 @@ GRANT DELETE ON studies_infusionsegment TO app;
 REVOKE UPDATE ON studies_safetyevent FROM app;
 REVOKE UPDATE, DELETE ON outcomes_ownanswer FROM app;
 REVOKE UPDATE, DELETE ON analysis_openreport, outcomes_wordingtext, outcomes_originalfile FROM app;
+REVOKE UPDATE, DELETE ON outcomes_importedcell, outcomes_importeddefinitions, outcomes_importreport FROM app;
 REVOKE DELETE ON studies_user FROM app;
 REVOKE ALL ON studies_contactdetails, django_session, authtoken_token, studies_draft, outcomes_doorkey,
-    outcomes_doorfailure FROM unblinded, auditor, concealer, recorder;
+    outcomes_doorfailure, outcomes_originalfile, outcomes_importedcell, outcomes_importreport, outcomes_pendingimport,
+    outcomes_pendingfile FROM unblinded, auditor, concealer, recorder;
 GRANT INSERT ON studies_allocation TO concealer;
 GRANT UPDATE ON studies_participant TO concealer;
 GRANT UPDATE (status, failure, attempt, done_steps, all_steps, heartbeat_at, finished_at) ON analysis_job TO unblinded;

@@ -1,0 +1,130 @@
+"""One value of a REDCap file under the rule of its field: as it stands, as the code it stands for, or refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from outcomes.imports.numbers import number
+from outcomes.interchange.redcap_dictionary import Field
+
+STATUS = (("0", "Incomplete"), ("1", "Unverified"), ("2", "Complete"))
+_BOXES = (("0", "Unchecked"), ("1", "Checked"))
+_TRUTHS = {"TRUE": "1", "FALSE": "0"}
+_ZERO_OR_ONE = frozenset("01")
+_INTEGER = re.compile(r"-?[0-9]+")
+_COMMA_NUMBER = re.compile(r"-?[0-9]+(,[0-9]+)?")
+_EXCEL_SERIAL = re.compile(r"[0-9]{5}(\.[0-9]+)?")
+_OTHER_ORDER = re.compile(r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}.*")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a cell says. rule: how, where it was not taken as it stands."""
+
+    value: str
+    rule: str = ""
+
+
+def read_value(field: Field | None, text: str, *, is_status: bool = False) -> Read:
+    """The value of a cell. field: None for a column of REDCap's own. Raises ValueError saying what is wrong."""
+    if is_status:
+        return _coded(STATUS, text)
+    if field is None:
+        return Read(text)
+    if field.kind == "checkbox":
+        return _coded(_BOXES, text)
+    if field.is_coded:
+        return _coded(field.choices, text)
+    _check(field, text)
+    return Read(text)
+
+
+def _coded(choices: tuple[tuple[str, str], ...], text: str) -> Read:
+    codes = dict(choices)
+    if text in codes:
+        return Read(text)
+    labelled = [code for code, label in choices if label == text]
+    if len(labelled) == 1:
+        return Read(labelled[0], "a label, read as its code.")
+    if len(labelled) > 1:
+        raise ValueError(f"Codes {', '.join(labelled)} have this label; nobody can tell which is meant.")
+    if text.upper() in _TRUTHS and set(codes) == _ZERO_OR_ONE:
+        return Read(
+            _TRUTHS[text.upper()], "TRUE and FALSE, read as 1 and 0: a program took the codes for truth values."
+        )
+    known = ", ".join(codes) if len(codes) <= 12 else f"{', '.join(list(codes)[:12])}, ..."
+    raise ValueError(f"The field's codes are {known}, and not this.")
+
+
+def _check(field: Field, text: str) -> None:
+    """Refuse what is not of the field's type. A range of REDCap's is advice, so it refuses nothing."""
+    kind = field.validation
+    if field.kind == "slider" or kind in {"integer", "int"}:
+        _integer(text)
+    elif kind.startswith("number") and kind.endswith("comma_decimal"):
+        if not _COMMA_NUMBER.fullmatch(text):
+            raise ValueError("A number with a decimal comma is expected: 1,54.")
+    elif kind.startswith("number") or kind == "float":
+        number(text, ".")
+    else:
+        _other(kind, text)
+
+
+def _other(kind: str, text: str) -> None:
+    """Dates and times by their form; a text is whatever it is, but for a formula that was to be computed."""
+    for prefix, check in _MOMENTS:
+        if kind.startswith(prefix):
+            check(text)
+            return
+    if text.startswith("="):
+        raise ValueError("This is a spreadsheet formula, not a value. Put the value itself in its place.")
+
+
+def _integer(text: str) -> None:
+    if not _INTEGER.fullmatch(text):
+        number(text, ".")
+        raise ValueError("A whole number is expected.")
+
+
+def _date(text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_why_no_date(text, "2024-05-31")) from None
+    if len(text) != len("2024-05-31"):
+        raise ValueError(_why_no_date(text, "2024-05-31"))
+
+
+def _datetime(text: str) -> None:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_why_no_date(text, "2024-05-31 14:05")) from None
+
+
+def _time(text: str) -> None:
+    if not re.fullmatch(r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?", text):
+        raise ValueError("A time is expected as 14:05.")
+
+
+def _why_no_date(text: str, example: str) -> str:
+    if _EXCEL_SERIAL.fullmatch(text):
+        return (
+            f"This is the number by which Excel counts days, not a date. Write {example}, or export from REDCap again."
+        )
+    if _OTHER_ORDER.fullmatch(text):
+        return (
+            f"A date in another order, as a spreadsheet writes it: day and month cannot be told apart. Write {example}."
+        )
+    return f"A date is expected as {example}."
+
+
+# A datetime begins with "date" too: the longer name comes first.
+_MOMENTS: tuple[tuple[str, Callable[[str], None]], ...] = (
+    ("datetime", _datetime),
+    ("date", _date),
+    ("time", _time),
+)
