@@ -40,7 +40,8 @@ def values_from(records: pd.DataFrame, people: pd.DataFrame, endpoint: Endpoint)
     complete["entries"] = complete["count"].fillna(0).astype("int64")
     least = complete["timepoint"].map({t.code: t.at_least for t in timepoints}).astype("float64")
     complete["value"] = complete["mean"].where(complete["entries"] >= least)
-    return complete[["participant_id", "timepoint", "value", "entries"]]
+    values: pd.DataFrame = complete[["participant_id", "timepoint", "value", "entries"]]
+    return values
 
 
 def endpoint_records(cut: Cut, people: pd.DataFrame, endpoint: Endpoint, *, until: pd.Timestamp) -> pd.DataFrame:
@@ -53,7 +54,8 @@ def endpoint_records(cut: Cut, people: pd.DataFrame, endpoint: Endpoint, *, unti
     parts = [_daily(cut, people, endpoint, [t for t in timepoints if t.days], until)]
     parts += [_at_visits(cut, people, endpoint, [t for t in timepoints if t.visit], until)]
     records = pd.concat([part for part in parts if not part.empty] or parts[:1], ignore_index=True)
-    return records[_COLUMNS].astype({"value": "float64"})
+    kept: pd.DataFrame = records[_COLUMNS].astype({"value": "float64"})
+    return kept
 
 
 def _daily(
@@ -90,7 +92,8 @@ def _at_visits(
     rows = rows[rows["participant_id"].isin(people.index)].reset_index(drop=True)
     rows["on"] = local_days(rows["completed_at"], rows["participant_id"].map(people["zone"]))
     rows = rows[rows["on"] <= until].sort_values(["participant_id", "completed_at", "value"], kind="stable")
-    return rows.drop_duplicates(["participant_id", "timepoint"], keep="last")
+    last: pd.DataFrame = rows.drop_duplicates(["participant_id", "timepoint"], keep="last")
+    return last
 
 
 def _answers(cut: Cut, endpoint: Endpoint, instrument: str, *, daily: bool) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.datasets import Trial, local_days
+from analysis.interim.groups import Groups
 from analysis.interim.numbers import not_estimable, share, summary
 
 # Monitoring plans commonly ask for entry within a week.
@@ -26,23 +27,66 @@ def data_quality(trial: Trial) -> dict[str, Any]:
         "deviations": _deviations(trial),
         "queries": not_estimable("The cut holds no queries."),
         "missing_patterns": missing_patterns(trial),
+        "not_finite": not_finite(trial),
     }
+
+
+def not_finite(trial: Trial) -> list[dict[str, Any]]:
+    """Endpoints of which values are infinite: these count as missing, and somebody should correct them."""
+    rows = []
+    for endpoint in trial.plan.endpoints:
+        trial.values(endpoint)
+        if count := trial.not_finite[endpoint.id]:
+            rows.append({"endpoint": endpoint.id, "label": endpoint.label, "count": count})
+    return rows
 
 
 def missing_patterns(trial: Trial) -> dict[str, Any]:
     """Which of the primary endpoint's timepoints are there, for those of whom all are due: one row a pattern."""
-    endpoint = trial.plan.primary_endpoint
-    codes = _timepoints_of_primary(trial)
+    there = _there(trial)
+    return {**_pattern_head(trial), "n": len(there), "rows": _patterns(there)}
+
+
+def missing_patterns_by_arm(trial: Trial, groups: Groups) -> dict[str, Any]:
+    """The same in every arm; `monotone`: nothing is there after the first that is missing."""
+    there = _there(trial)
+    parts = [(code, there[there.index.isin(ids)]) for code, ids in groups]
+    return {
+        **_pattern_head(trial),
+        "groups": [
+            {"code": code, "label": groups.labels[code], "n": len(rows), "rows": _patterns(rows)}
+            for code, rows in parts
+        ],
+    }
+
+
+def _pattern_head(trial: Trial) -> dict[str, Any]:
+    endpoint, codes = trial.plan.primary_endpoint, _timepoints_of_primary(trial)
+    labels = [endpoint.baseline.label or codes[0], *(endpoint.timepoint(code).label or code for code in codes[1:])]
+    return {"timepoints": codes, "labels": labels}
+
+
+def _there(trial: Trial) -> pd.DataFrame:
+    """For those of whom all timepoints are due: which are there."""
+    endpoint, codes = trial.plan.primary_endpoint, _timepoints_of_primary(trial)
     last = endpoint.timepoint(codes[-1]).days
     due = trial.people["RAND"].copy()
     if last:
         due &= trial.people["day0"] + pd.Timedelta(days=last[1]) <= trial.data_date
-    there = trial.values(endpoint).loc[due, codes].notna()
+    return trial.values(endpoint).loc[due, codes].notna()
+
+
+def _patterns(there: pd.DataFrame) -> list[dict[str, Any]]:
+    codes = list(there.columns)
     counts = there.value_counts().rename("count").reset_index()
     counts = counts.sort_values(["count", *codes], ascending=False)
-    rows = [{"there": [bool(row[code]) for code in codes], "count": int(row["count"])} for _, row in counts.iterrows()]
-    labels = [endpoint.baseline.label or codes[0], *(endpoint.timepoint(code).label or code for code in codes[1:])]
-    return {"timepoints": codes, "labels": labels, "n": int(due.sum()), "rows": rows}
+    rows = []
+    for _, row in counts.iterrows():
+        pattern = [bool(row[code]) for code in codes]
+        rows.append(
+            {"there": pattern, "count": int(row["count"]), "monotone": pattern == sorted(pattern, reverse=True)}
+        )
+    return rows
 
 
 def _timepoints_of_primary(trial: Trial) -> list[str]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.datasets import Trial, load_trial, open_cut
+from analysis.datasets import Cut, Trial, load_trial, open_cut
 from analysis.interim import baseline, disposition, safety
-from analysis.interim.data_quality import data_quality
+from analysis.interim.consort import consort
+from analysis.interim.data_quality import data_quality, missing_patterns_by_arm, not_finite
 from analysis.interim.decision import decision
 from analysis.interim.enrolment import enrolment
 from analysis.interim.groups import Groups, as_treated, by_arm, pooled
@@ -18,6 +19,9 @@ from analysis.interim.loss_of_response import loss_of_response
 from analysis.interim.models import fitted
 from analysis.interim.numbers import plain
 from analysis.interim.responders import effect_sizes, responders
+from analysis.interim.sensory_profile import sensory_profile
+from analysis.interim.stopping import stopping
+from analysis.interim.subgroups import subgroups
 
 
 def open_result(cut_dir: Path, plan: Mapping[str, Any], *, look: int | None = None) -> dict[str, Any]:
@@ -77,7 +81,12 @@ def closed_result(
             "responders": responders(trial, groups),
             "effect_sizes": effect_sizes(trial, groups),
             "loss_of_response": loss_of_response(trial, groups),
+            "subgroups": subgroups(trial, groups),
+            "sensory_profile": sensory_profile(trial, groups),
             "descriptives": baseline.descriptives(trial, groups),
+            "consort": consort(trial, groups),
+            "missing_patterns": missing_patterns_by_arm(trial, groups),
+            "not_finite": not_finite(trial),
             "disposition": disposition.after_randomisation(trial, groups),
             "baseline": baseline.baseline(trial, groups),
             **_safety(trial, open_cut(restricted_dir), as_treated(trial, arms)),
@@ -85,8 +94,11 @@ def closed_result(
     )
 
 
-def _safety(trial: Trial, restricted: Any, treated: Groups) -> dict[str, Any]:
-    found = {"safety": safety.adverse_events(trial, treated)}
+def _safety(trial: Trial, restricted: Cut, treated: Groups) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "safety": safety.adverse_events(trial, treated),
+        "stopping_rules": stopping(trial, restricted, treated),
+    }
     if trial.has_infusion:
         found["infusion_day"] = safety.infusion_day(trial, restricted, treated)
     return found

@@ -20,7 +20,7 @@ def adverse_events(trial: Trial, groups: Groups) -> dict[str, Any]:
 
     groups: the columns over the treated. Terms are compared without regard to case, and ordered by how many had them.
     """
-    events = _events(trial)
+    events = counted_events(trial)
     overview = [
         ("any", "Any adverse event", events["grade"] >= 1),
         ("treatment_emergent", "Treatment-emergent", events["treatment_emergent"].astype(bool)),
@@ -52,7 +52,8 @@ def infusion_day(trial: Trial, restricted: Cut, groups: Groups) -> dict[str, Any
     }
 
 
-def _events(trial: Trial) -> pd.DataFrame:
+def counted_events(trial: Trial) -> pd.DataFrame:
+    """The adverse events begun by the data date, their terms in one spelling."""
     columns = ["participant_id", "term", "started_on", "grade", "serious", "relatedness", "outcome"]
     events = trial.cut.rows("adverseevent", [*columns, "treatment_emergent"])
     limit = trial.until.date().isoformat()

@@ -50,7 +50,7 @@ class Multiplicity(Section):
 class Deltas(Section):
     """By how much imputed values are made worse, step by step, in units of the endpoint."""
 
-    start: float = Field(0, alias="from")
+    start: float = 0
     to: float
     step: Annotated[float, Field(gt=0)]
 

@@ -48,7 +48,8 @@ def _tested(plan: AnalysisPlan) -> Iterator[Mistake]:
         yield from _unknown(place, key, _endpoints(plan), "an endpoint of the plan")
         if key in _endpoints(plan) and not _has_a_test(plan, key):
             yield Mistake(place, f"No model of the plan judges '{key}', so it cannot be tested. Add one to models.")
-    if plan.multiplicity.endpoints[0] != plan.primary_endpoint.id:
+    primary = {endpoint.id for endpoint in plan.endpoints if endpoint.role == "primary"}
+    if plan.multiplicity.endpoints[0] not in primary:
         yield Mistake(("multiplicity", "endpoints", 0), "The first endpoint that is tested must be the primary one.")
 
 

@@ -131,10 +131,14 @@ class VisitPlan(Section):
 
 
 class Diary(Section):
-    """The daily diary: which instrument, on which days counted from the infusion (from-to, both included)."""
+    """The daily diary: which instrument, on which days counted from the infusion (from-to, both included).
+
+    `backfill_days`: for so many days after its end the participant may still fill in a day that was forgotten.
+    """
 
     instrument: Key
     days: Annotated[tuple[tuple[int, int], ...], Field(min_length=1)]
+    backfill_days: Annotated[int, Field(ge=0, le=7)] = 1
 
     def due_on(self, day: int) -> bool:
         """Whether the diary is to be filled in on a day."""

@@ -10,5 +10,6 @@ of covariance on all participants.
 from analysis.statistics.imputation.comparison import conditional_mean, multiple
 from analysis.statistics.imputation.pooling import pool
 from analysis.statistics.imputation.strategies import Strategy
+from analysis.statistics.imputation.tipping import tipping
 
-__all__ = ["Strategy", "conditional_mean", "multiple", "pool"]
+__all__ = ["Strategy", "conditional_mean", "multiple", "pool", "tipping"]

@@ -54,12 +54,14 @@ def conditional_mean(
     trial = trial_of(frame, parts, reference, strategy, delta, event, by_arm=covariance_by_arm)
     whole = summarise(trial.modelled)
     fitted = trial.fit(whole, covariance)
-    estimates = _compared(trial.u, trial.completed(trial.parameters(fitted)), trial)
+    estimates = compared(trial.u, trial.completed(trial.parameters(fitted)), trial)
     left_out = np.stack([_without(trial, whole, fitted, place).ravel() for place in range(len(trial.u))])
     count = len(left_out)
     se = np.sqrt((count - 1) / count * ((left_out - left_out.mean(axis=0)) ** 2).sum(axis=0))
     width = float(ndtri((1 + level) / 2)) * se
-    return _rows(trial, [Estimate(e, s, e - w, e + w) for e, s, w in zip(estimates.ravel(), se, width, strict=True)])
+    return comparison_rows(
+        trial, [Estimate(e, s, e - w, e + w) for e, s, w in zip(estimates.ravel(), se, width, strict=True)]
+    )
 
 
 def multiple(
@@ -96,22 +98,22 @@ def multiple(
     fitted = trial.fit(summarise(trial.modelled), covariance)
     estimates, variances = [], []
     for _ in range(imputations):
-        y = trial.completed(trial.parameters(_resampled(trial, fitted, rng)), rng)
-        estimates.append(_compared(trial.u, y, trial).ravel())
-        variances.append(_variances(trial.u, y, trial).ravel())
+        y = trial.completed(trial.parameters(resampled(trial, fitted, rng)), rng)
+        estimates.append(compared(trial.u, y, trial).ravel())
+        variances.append(squared_errors(trial.u, y, trial).ravel())
     df = float(len(trial.u) - trial.u.shape[1])
     columns = zip(np.transpose(estimates), np.transpose(variances), strict=True)
-    return _rows(trial, [pool(e, v, complete_df=df, level=level) for e, v in columns])
+    return comparison_rows(trial, [pool(e, v, complete_df=df, level=level) for e, v in columns])
 
 
 def _without(trial: Trial, whole: Patterns, fitted: Solution, place: int) -> FloatArray:
     """The estimates of the trial less one participant."""
     solution = trial.refit(without(whole, trial.modelled.take(np.array([place]))), fitted)
     others = np.arange(len(trial.u)) != place
-    return _compared(trial.u[others], trial.completed(trial.parameters(solution))[others], trial)
+    return compared(trial.u[others], trial.completed(trial.parameters(solution))[others], trial)
 
 
-def _resampled(trial: Trial, near: Solution, rng: np.random.Generator) -> Solution:
+def resampled(trial: Trial, near: Solution, rng: np.random.Generator) -> Solution:
     """The imputation model of participants drawn with replacement within each arm."""
     for _ in range(_REDRAWS):
         arms = [np.flatnonzero(trial.arm == arm) for arm in range(len(trial.design.arms))]
@@ -136,12 +138,12 @@ def _combinations(u: FloatArray, trial: Trial) -> FloatArray:
     return np.concatenate([differences, mean[None], mean + differences])
 
 
-def _compared(u: FloatArray, y: FloatArray, trial: Trial) -> FloatArray:
+def compared(u: FloatArray, y: FloatArray, trial: Trial) -> FloatArray:
     """Least squares at every visit: the combinations (2 A - 1, V)."""
     return np.asarray(_combinations(u, trial) @ np.linalg.lstsq(u, y, rcond=None)[0])
 
 
-def _variances(u: FloatArray, y: FloatArray, trial: Trial) -> FloatArray:
+def squared_errors(u: FloatArray, y: FloatArray, trial: Trial) -> FloatArray:
     """Squared standard errors of the combinations (2 A - 1, V)."""
     residual = y - u @ np.linalg.lstsq(u, y, rcond=None)[0]
     rows = _combinations(u, trial)
@@ -149,7 +151,7 @@ def _variances(u: FloatArray, y: FloatArray, trial: Trial) -> FloatArray:
     return np.outer(spread, (residual**2).sum(axis=0) / (len(u) - u.shape[1]))
 
 
-def _rows(trial: Trial, found: list[Estimate]) -> pd.DataFrame:
+def comparison_rows(trial: Trial, found: list[Estimate]) -> pd.DataFrame:
     arms, visits = trial.design.arms, trial.design.visits
     about = [("trt", arm) for arm in arms[1:]] + [("lsm_ref", arms[0])] + [("lsm_alt", arm) for arm in arms[1:]]
     names = [(parameter, visit, arm) for parameter, arm in about for visit in visits]
