@@ -1,6 +1,16 @@
+from pathlib import Path
+
 from django.apps import AppConfig
+from django.conf import settings
 
 
 class OutcomesConfig(AppConfig):
     name = "outcomes"
     verbose_name = "Measurement"
+
+    def ready(self) -> None:
+        """Take a site's own instruments beside those of the package."""
+        from outcomes.scoring.library import use_folder  # noqa: PLC0415 - after Django has its settings
+
+        if settings.INSTRUMENTS_DIR:
+            use_folder(Path(settings.INSTRUMENTS_DIR))

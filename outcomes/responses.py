@@ -6,9 +6,7 @@ audit each of them. Scores are computed here, never typed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -16,41 +14,28 @@ from django.db import connection
 
 from outcomes import instrument_versions
 from outcomes.models import InstrumentVersion, Response, ResponseItem, Score
+from outcomes.response_entry import MISSING_REASONS, NOT_IN_SOURCE, ResponseEntry, Status, checked_items
+from outcomes.response_findings import findings_of_entry
 from outcomes.scoring import Instrument, Scores, load_instrument, score
 from studies import alerts, findings, infusions
-from studies.acting import moment, verb
+from studies.acting import Actor, moment, verb
 from studies.consents import require_collection
-from studies.errors import AlreadyDone, InvalidEntries, InvalidEntry
-from studies.models import Infusion, Participant, User, Visit
+from studies.errors import AlreadyDone, InvalidEntry
+from studies.models import Infusion, Participant, User
 from studies.permissions import may_enter_response, may_run_infusion, require
 
-MISSING_REASONS = ("not_answered", "refused", "not_applicable", "unreadable", "not_done")
-# Why an imported form has no answer to an item; nobody chooses it.
-NOT_IN_SOURCE = "not_in_source"
-Status = Response.Status
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseEntry:
-    """One form as it was filled in: the coded value printed on the form per item, None where unanswered.
-
-    An item that was left open deliberately has its reason in `missing` (one of MISSING_REASONS); any other
-    open item is `not_answered`. Either a visit or a diary day is given. `not_done_reason` with status not_done
-    or refused stands for the whole form; there are no items then.
-    """
-
-    participant: Participant
-    instrument: str
-    items: Mapping[str, float | None]
-    completed_at: datetime
-    visit: Visit | None = None
-    day: date | None = None
-    minute: int | None = None
-    respondent: str = ""
-    missing: Mapping[str, str] = field(default_factory=dict)
-    source: str = Response.Source.STAFF
-    status: str = ""
-    not_done_reason: str = ""
+__all__ = [
+    "MISSING_REASONS",
+    "NOT_IN_SOURCE",
+    "ResponseEntry",
+    "correct_response",
+    "enter",
+    "insert_imported",
+    "replace_scores",
+    "save_response",
+    "save_responses",
+    "score_row",
+]
 
 
 @verb(because="form entered")
@@ -77,14 +62,28 @@ def save_responses(user: User, *, entries: Sequence[ResponseEntry]) -> list[int]
 
 def _save(user: User, entries: Sequence[ResponseEntry]) -> list[Response]:
     versions = instrument_versions.current({entry.instrument for entry in entries})
-    rows = []
     for entry in entries:
         version = versions[entry.instrument]
         require(
             may_enter_response(user, entry.participant.site, arm_revealing=version.arm_revealing),
             f"enter {version.name} at site {entry.participant.site.code}",
         )
-        rows.append(_row(entry, version, load_instrument(entry.instrument)))
+    return enter(user, entries)
+
+
+def enter(
+    who: Actor, entries: Sequence[ResponseEntry], *, told: Collection[str] = (), finished: bool = True
+) -> list[Response]:
+    """Write forms, scored, with findings and alerts; whether `who` may was asked before, consent too.
+
+    told: codes of alerts that were raised while the form was being filled in; they are not raised once more.
+    finished: False for a form that was never sent off: it is partial whatever was answered.
+    Raises AlreadyDone, InvalidEntries.
+    """
+    versions = instrument_versions.current({entry.instrument for entry in entries})
+    rows = [_row(entry, versions[entry.instrument], load_instrument(entry.instrument)) for entry in entries]
+    if not finished:
+        rows = [row | {"status": Status.PARTIAL} for row in rows]
     try:
         saved = _insert(rows)
     except _AlreadySaved as error:
@@ -96,18 +95,15 @@ def _save(user: User, entries: Sequence[ResponseEntry]) -> list[Response]:
             entry.visit,
             versions[entry.instrument],
         )
-    _tell(user, entries, rows)
+    _tell(who, entries, rows, told)
     return saved
 
 
 def _row(entry: ResponseEntry, version: InstrumentVersion, instrument: Instrument) -> dict[str, Any]:
     """The response as the statement takes it; refuses what cannot be saved."""
-    not_done = entry.status in (Status.NOT_DONE, Status.REFUSED)
-    if not_done and not entry.not_done_reason.strip():
-        raise InvalidEntry("Say why the form was not done.", field="not_done_reason")
-    items = {} if not_done else _checked(entry, instrument)
+    items = checked_items(entry, instrument)
     answers = {name: value for name, (value, _) in items.items()}
-    scores = None if not_done else score(entry.instrument, answers)
+    scores = None if entry.not_done else score(instrument.key, answers, instrument.version)
     return {
         "participant": entry.participant.pk,
         "visit": entry.visit.pk if entry.visit else None,
@@ -116,45 +112,18 @@ def _row(entry: ResponseEntry, version: InstrumentVersion, instrument: Instrumen
         "respondent": entry.respondent,
         "instrument": version.pk,
         "status": entry.status or (Status.PARTIAL if instrument.open_items(answers) else Status.COMPLETE),
-        "not_done_reason": entry.not_done_reason,
+        "not_done_reason": entry.not_done_reason.strip(),
         "source": entry.source,
         "completed_at": entry.completed_at,
+        "days_late": None if entry.not_done else entry.days_late,
+        "proxy": entry.proxy,
+        "language": entry.language,
+        "wording_version": entry.wording_version,
         "items": [{"item": name, "value": v, "missing_reason": m} for name, (v, m) in items.items()],
         "scores": _score_rows(scores) if scores else [],
-        "scoring_version": version.scoring_version,
+        "scoring_version": instrument.scoring_version,
         "scored": scores,
     }
-
-
-def _checked(entry: ResponseEntry, instrument: Instrument) -> dict[str, tuple[float | None, str | None]]:
-    """Every item of the instrument with its value or its missing-reason. Raises InvalidEntries."""
-    problems = [
-        InvalidEntry(f"{instrument.name} has no item {name}.", field=name)
-        for name in entry.items.keys() - instrument.items.keys()
-    ]
-    checked: dict[str, tuple[float | None, str | None]] = {}
-    imported = entry.source == Response.Source.IMPORT
-    for name in instrument.items:
-        value = entry.items.get(name)
-        if value is None:
-            asked = "not_answered" if instrument.is_open(name, entry.items) else "not_applicable"
-            reason = entry.missing.get(name, asked)
-            if reason not in MISSING_REASONS and not (imported and reason == NOT_IN_SOURCE):
-                problems.append(
-                    InvalidEntry(
-                        f"{reason!r} is no reason for an open item; choose one of {', '.join(MISSING_REASONS)}.",
-                        field=name,
-                    )
-                )
-            checked[name] = (None, reason)
-            continue
-        problem = instrument.items[name].problem(value)
-        if problem:
-            problems.append(InvalidEntry(f"{problem} Check the value, or choose Not done.", field=name))
-        checked[name] = (value, None)
-    if problems:
-        raise InvalidEntries(problems)
-    return checked
 
 
 def _score_rows(scores: Scores) -> list[dict[str, Any]]:
@@ -182,14 +151,16 @@ WITH given AS MATERIALIZED (
     SELECT nextval(pg_get_serial_sequence('outcomes_response', 'id')) AS id, g.*
     FROM jsonb_to_recordset(%s::jsonb) AS g(
         participant bigint, visit bigint, day date, minute smallint, respondent text, instrument bigint,
-        status text,
-        not_done_reason text, source text, completed_at timestamptz, imported_file bigint,
-        items jsonb, scores jsonb, scoring_version text)
+        status text, not_done_reason text, source text, completed_at timestamptz, days_late smallint, proxy text,
+        language text, wording_version text, imported_file bigint, items jsonb, scores jsonb, scoring_version text)
 ), response AS (
     INSERT INTO outcomes_response (id, participant_id, visit_id, day, minute, respondent, instrument_id, status,
-                                   not_done_reason, source, completed_at, imported_file_id)
+                                   not_done_reason, source, completed_at, days_late, proxy, language, wording_version,
+                                   imported_file_id)
     SELECT id, participant, visit, day, minute, coalesce(respondent, ''), instrument, status, not_done_reason, source,
-           completed_at, imported_file FROM given
+           completed_at, days_late, coalesce(proxy, ''), coalesce(language, ''), coalesce(wording_version, ''),
+           imported_file
+      FROM given
     ON CONFLICT ON CONSTRAINT response_once DO NOTHING RETURNING *
 ), item AS (
     INSERT INTO outcomes_responseitem (response_id, item, value, missing_reason)
@@ -233,22 +204,28 @@ def insert_imported(rows: Sequence[Mapping[str, Any]]) -> list[int]:
         raise AlreadyDone("One of these responses has already been imported.") from error
 
 
-def _tell(user: User, entries: Sequence[ResponseEntry], rows: Sequence[Mapping[str, Any]]) -> None:
+def _tell(
+    who: Actor,
+    entries: Sequence[ResponseEntry],
+    rows: Sequence[Mapping[str, Any]],
+    told: Collection[str] = (),
+) -> None:
     """Hand findings up to conduct and raise the alerts that the answers call for."""
     new_findings: list[findings.NewFinding] = []
     new_alerts: list[alerts.NewAlert] = []
     for entry, row in zip(entries, rows, strict=True):
         if row["scored"] is None:
             continue
-        new_findings += _findings(entry, row)
-        new_alerts += [alerts.NewAlert(entry.participant, code, "response", row["id"]) for code in row["scored"].alerts]
+        new_findings += findings_of_entry(entry, row["id"], row["scored"].values)
+        codes = [code for code in row["scored"].alerts if code not in told]
+        new_alerts += [alerts.NewAlert(entry.participant, code, "response", row["id"]) for code in codes]
     if new_findings:
         findings.note(new_findings)
     if new_alerts:
         alerts.raise_alerts(new_alerts, at=moment())
     on_the_clock = {finding.participant_id for finding in new_findings if finding.minute is not None}
-    if on_the_clock:
-        _look_at_the_rules(user, on_the_clock)
+    if on_the_clock and isinstance(who, User):
+        _look_at_the_rules(who, on_the_clock)
 
 
 def _look_at_the_rules(user: User, on_the_clock: set[int]) -> None:
@@ -258,27 +235,6 @@ def _look_at_the_rules(user: User, on_the_clock: set[int]) -> None:
     ):
         if may_run_infusion(user, infusion.participant.site):
             infusions.check_rules(user, infusion=infusion)
-
-
-def _findings(entry: ResponseEntry, row: Mapping[str, Any]) -> Iterable[findings.NewFinding]:
-    """The findings that the participant's protocol asks of this instrument, but for summaries of diary days."""
-    items = {item["item"]: item["value"] for item in row["items"] if item["value"] is not None}
-    for wanted in entry.participant.protocol_version.definition.findings_of_instrument(entry.instrument):
-        if wanted.diary or (wanted.visits and (entry.visit is None or entry.visit.code not in wanted.visits)):
-            continue
-        source = wanted.item or wanted.score or ""
-        value = items.get(source) if wanted.item else row["scored"].values.get(source)
-        if value is not None:
-            yield findings.NewFinding(
-                entry.participant.pk,
-                entry.visit.pk if entry.visit else None,
-                wanted.key,
-                value if isinstance(value, str) else float(value),
-                "response",
-                row["id"],
-                source,
-                entry.minute,
-            )
 
 
 @verb(because="form corrected")
@@ -294,7 +250,7 @@ def correct_response(
 
     items: only those that change. Raises NotAllowed, InvalidEntry without a reason, InvalidEntries.
     """
-    instrument = load_instrument(response.instrument.key)
+    instrument = load_instrument(response.instrument.key, response.instrument.version)
     require(
         may_enter_response(user, response.participant.site, arm_revealing=response.instrument.arm_revealing),
         f"correct {response.instrument.name} here",
@@ -306,18 +262,7 @@ def correct_response(
     if response.source == Response.Source.PARTICIPANT:
         raise InvalidEntry("A participant's own answers are not changed: put a note beside them.")
     saved = {item.item: item for item in response.items.select_for_update()}
-    entry = ResponseEntry(
-        participant=response.participant,
-        instrument=instrument.key,
-        items={**{name: item.value for name, item in saved.items()}, **items},
-        missing={**{n: i.missing_reason for n, i in saved.items() if i.missing_reason}, **(missing or {})},
-        completed_at=response.completed_at,
-        visit=response.visit,
-        day=response.day,
-        minute=response.minute,
-        respondent=response.respondent,
-        source=response.source,
-    )
+    entry = _as_it_will_stand(response, saved, items, missing or {})
     row = _row(entry, response.instrument, instrument) | {"id": response.pk}
     _update_items(response, saved, row["items"])
     if response.status != row["status"]:
@@ -326,6 +271,33 @@ def correct_response(
     replace_scores(response, row["scores"])
     _tell(user, [entry], [row])
     return response
+
+
+def _as_it_will_stand(
+    response: Response,
+    saved: Mapping[str, ResponseItem],
+    items: Mapping[str, float | None],
+    missing: Mapping[str, str],
+) -> ResponseEntry:
+    """A saved form with some of its answers changed; an item answered now has no reason to be open any more."""
+    open_still = {
+        name: item.missing_reason
+        for name, item in saved.items()
+        if item.missing_reason and items.get(name, item.value) is None
+    }
+    return ResponseEntry(
+        participant=response.participant,
+        instrument=response.instrument.key,
+        items={**{name: item.value for name, item in saved.items()}, **items},
+        missing={**open_still, **missing},
+        completed_at=response.completed_at,
+        visit=response.visit,
+        day=response.day,
+        minute=response.minute,
+        respondent=response.respondent,
+        source=response.source,
+        proxy=response.proxy,
+    )
 
 
 def _update_items(response: Response, saved: Mapping[str, ResponseItem], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -342,13 +314,14 @@ def _update_items(response: Response, saved: Mapping[str, ResponseItem], rows: I
 
 
 def replace_scores(response: Response, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write the scores of a response anew, keeping the rows that have not changed."""
+    """Write the scores of a response anew, keeping the rows that have not changed; the trail has old and new."""
+    instrument = load_instrument(response.instrument.key, response.instrument.version)
     Score.objects.bulk_create(
         [
             Score(
                 response=response,
                 participant_id=response.participant_id,
-                scoring_version=response.instrument.scoring_version,
+                scoring_version=instrument.scoring_version,
                 **row,
             )
             for row in rows

@@ -10,6 +10,7 @@
 | TRIALSITE_IDENTITY_KEYS | keys of the identifying data, newest first, comma-separated |
 | TRIALSITE_IDENTITY_KEY_FILE | or the file that holds them, one a line |
 | TRIALSITE_QST_REFERENCE | the file of QST reference values that z-scores are computed from |
+| TRIALSITE_INSTRUMENTS | a folder of further instrument files (docs/instrument-files.md) |
 | TRIALSITE_SECRET_KEY, TRIALSITE_HOSTS, TRIALSITE_ORIGINS, TRIALSITE_PRODUCTION, TRIALSITE_DEBUG | as named |
 """
 
@@ -51,6 +52,8 @@ CUTS_DIR = Path(os.environ.get("TRIALSITE_CUTS", VAR_DIR / "cuts"))
 CLOSED_DIR = Path(os.environ.get("TRIALSITE_CLOSED", VAR_DIR / "closed"))
 IDENTITY_KEY_FILE = Path(os.environ.get("TRIALSITE_IDENTITY_KEY_FILE", VAR_DIR / "keys" / "identity.key"))
 QST_REFERENCE = os.environ.get("TRIALSITE_QST_REFERENCE", "")
+# Instruments of this site besides those that are shipped.
+INSTRUMENTS_DIR = os.environ.get("TRIALSITE_INSTRUMENTS", "")
 IDENTITY_KEYS = _list("TRIALSITE_IDENTITY_KEYS", "")
 
 

@@ -18,8 +18,9 @@ class Response(Record):
         REFUSED = "refused", "Refused"
 
     class Source(models.TextChoices):
-        STAFF = "staff", "Staff"
-        PARTICIPANT = "participant", "Participant"
+        STAFF = "staff", "Entered by staff"
+        PAPER = "paper", "Transcribed from paper"
+        PARTICIPANT = "participant", "Self-completed"
         DEVICE = "device", "Device"
         IMPORT = "import", "Import"
 
@@ -27,6 +28,12 @@ class Response(Record):
         PARTICIPANT = "participant", "Participant"
         INFUSION_NURSE = "infusion_nurse", "Infusion nurse"
         EFFICACY_RATER = "efficacy_rater", "Efficacy rater"
+
+    class Proxy(models.TextChoices):
+        PARTNER = "partner", "Partner"
+        RELATIVE = "relative", "Relative"
+        CARER = "carer", "Carer"
+        OTHER = "other", "Somebody else"
 
     participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="responses")
     visit = models.ForeignKey(
@@ -42,6 +49,16 @@ class Response(Record):
     not_done_reason = models.CharField(max_length=200, blank=True)
     source = models.CharField(max_length=11, choices=Source)
     completed_at = models.DateTimeField(help_text="When it was answered")
+    days_late = models.SmallIntegerField(
+        null=True, blank=True, help_text="Begun days after the window of the visit, or the diary day, was over"
+    )
+    proxy = models.CharField(
+        "answered by proxy", max_length=8, choices=Proxy, blank=True, default="", help_text="Who answered instead"
+    )
+    language = models.CharField(max_length=20, blank=True, default="", help_text="Of the wording that was shown")
+    wording_version = models.CharField(
+        max_length=20, blank=True, default="", help_text="Empty: numbers and neutral labels"
+    )
     imported_file = models.ForeignKey(
         "outcomes.ImportedFile", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -62,6 +79,20 @@ class Response(Record):
                 condition=(Q(status__in=["not_done", "refused"]) & ~Q(not_done_reason=""))
                 | (~Q(status__in=["not_done", "refused"]) & Q(not_done_reason="")),
                 violation_error_message="Say why the form was not done.",
+            ),
+            models.CheckConstraint(
+                name="response_late_by_a_day_or_more", condition=Q(days_late__isnull=True) | Q(days_late__gte=1)
+            ),
+            models.CheckConstraint(
+                name="response_by_proxy_stands_for_the_participant",
+                condition=Q(proxy="")
+                | (
+                    Q(respondent__in=["", "participant"], status__in=["complete", "partial"]) & ~Q(source="participant")
+                ),
+                violation_error_message="A proxy answers a participant's form, on the site's own page or on paper.",
+            ),
+            models.CheckConstraint(
+                name="response_wording_has_its_language", condition=Q(wording_version="") | ~Q(language="")
             ),
             models.UniqueConstraint(name="response_of_participant", fields=["id", "participant"]),
             SameOwner(

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
 import pytest
 
+from outcomes import instrument_versions
 from outcomes.instrument_versions import load_instruments
+from outcomes.scoring import library
 from studies.models import Participant, Site, User
 from tests import factories
 
@@ -33,3 +38,22 @@ def participant(version, site, coordinator) -> Participant:
     made = factories.Participants(version, coordinator).ready(site)
     factories.with_visits(made)
     return made
+
+
+@pytest.fixture
+def site_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
+    """Puts an instrument of the site's own into its folder, which is looked into until the test is over."""
+    folder = tmp_path / "instruments"
+    monkeypatch.setattr(library, "_folders", [library.DIRECTORY])
+
+    def put(text: str, *, name: str = "rest3.yaml") -> Path:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+        library.use_folder(folder)
+        library.forget_files()
+        instrument_versions.forget()
+        return folder
+
+    yield put
+    monkeypatch.undo()
+    library.forget_files()

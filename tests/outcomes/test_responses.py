@@ -104,7 +104,7 @@ def test_side_effects_are_entered_at_the_infusion_unit_only(coordinator, nurse, 
 def test_a_form_that_was_not_done_says_why(coordinator, participant):
     visit = participant.visits.get(code="BL")
     entry = ResponseEntry(participant, "phq9", {}, ANSWERED_AT, visit=visit, status="not_done")
-    with pytest.raises(InvalidEntry, match="why"):
+    with pytest.raises(InvalidEntries, match="why"):
         save_response(coordinator, entry=entry)
     entry = ResponseEntry(
         participant, "phq9", {}, ANSWERED_AT, visit=visit, status="not_done", not_done_reason="Ran out of time"
