@@ -1,14 +1,14 @@
-"""Cuts, plans, looks and jobs, bare and read-only: those of the studies that a person may see (studies/admin.py)."""
+"""Cuts, plans, looks, design simulations and jobs, bare and read-only: those of the studies that a person may see (studies/admin.py)."""
 
 from __future__ import annotations
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from analysis.models import DataCut, Job, Look, Plan
+from analysis.models import DataCut, DesignSimulation, Job, Look, Plan
 from studies.admin import OfStudyAdmin
 
-admin.site.register([DataCut, Look, Plan], OfStudyAdmin)
+admin.site.register([DataCut, DesignSimulation, Look, Plan], OfStudyAdmin)
 
 
 @admin.register(Job)

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from analysis.models import DataCut, Job, Look
+from analysis.models import DataCut, Job, Look, SimulationChunk
 from studies.models import Study
 
 RUN_JOB = "analysis.run_job"
@@ -20,11 +20,18 @@ _SIDES = {
     Job.Kind.OPEN_REPORT: Job.Side.BLINDED,
     Job.Kind.CLOSED_CUT: Job.Side.UNBLINDED,
     Job.Kind.CLOSED_REPORT: Job.Side.UNBLINDED,
+    Job.Kind.SIMULATION: Job.Side.BLINDED,
 }
 
 
 def order_job(
-    kind: Job.Kind, *, study: Study, ordered_by: str, cut: DataCut | None = None, look: Look | None = None
+    kind: Job.Kind,
+    *,
+    study: Study,
+    ordered_by: str,
+    cut: DataCut | None = None,
+    look: Look | None = None,
+    chunk: SimulationChunk | None = None,
 ) -> Job:
     """Order one piece of work, once: a job ordered before is returned as it is."""
     now = timezone.now()
@@ -32,6 +39,7 @@ def order_job(
         kind=kind,
         cut=cut,
         look=look,
+        chunk=chunk,
         defaults={
             "study": study,
             "side": _SIDES[kind],

@@ -97,20 +97,25 @@ def retry(user: User | Program, *, job: Job) -> Job:
         raise AlreadyDone("Only a job that has failed can be ordered again.")
     waited = Q(cut=job.cut_id, status=_State.FAILED, failure=Job.Failure.NOT_READY)
     for each in Job.objects.select_for_update().filter(Q(pk=job.pk) | waited):
-        now = timezone.now()
-        Job.objects.filter(pk=each.pk).update(
-            status=_State.QUEUED,
-            failure="",
-            attempt=0,
-            done_steps=0,
-            finished_at=None,
-            ordered_at=now,
-            heartbeat_at=now,
-        )
-        show_on_record(each, failed=False)
-        transaction.on_commit(partial(push, each.pk, each.side))
+        order_again(each)
     job.refresh_from_db()
     return job
+
+
+def order_again(job: Job) -> None:
+    """Put a job that failed back on its queue as if it had just been ordered; part of a verb that asks who may."""
+    now = timezone.now()
+    Job.objects.filter(pk=job.pk).update(
+        status=_State.QUEUED,
+        failure="",
+        attempt=0,
+        done_steps=0,
+        finished_at=None,
+        ordered_at=now,
+        heartbeat_at=now,
+    )
+    show_on_record(job, failed=False)
+    transaction.on_commit(partial(push, job.pk, job.side))
 
 
 def own_side() -> Job.Side:
@@ -206,6 +211,8 @@ def _put_back(found: QuerySet[Job], key: int) -> bool:
 
 def _push_followers(job: Job) -> None:
     """Wake what waits for the same cut. The unblinded side cannot, and need not, reach the other's queue."""
+    if job.cut_id is None:
+        return
     waiting = Job.objects.filter(cut=job.cut_id, status=_State.QUEUED)
     if job.side == Job.Side.UNBLINDED:
         waiting = waiting.filter(side=Job.Side.UNBLINDED)

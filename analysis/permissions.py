@@ -22,6 +22,16 @@ def may_freeze_plan(user: Someone | Program, study: Study) -> bool:
     return bool(study_wide_roles(user, study) & {Role.DATA_MANAGER, Role.STATISTICIAN})
 
 
+def may_simulate_design(user: Someone | Program, study: Study) -> bool:
+    """Data managers and statisticians: what is simulated is the plan, not the study's data."""
+    return may_freeze_plan(user, study)
+
+
+def may_read_simulation(user: Someone, study: Study) -> bool:
+    """Power and stopping rules are the statistician's; an auditor reads everything."""
+    return may_read_cut(user, study)
+
+
 def may_retry_job(user: Someone | Program, study: Study) -> bool:
     return isinstance(user, Program) or may_manage_data(user, study)
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from analysis import closed_store, cuts
+from analysis.design_simulation import chunks
 from analysis.look_results import make_closed_report, make_open_report
-from analysis.models import DataCut, Job, Look
+from analysis.models import DataCut, DesignSimulation, Job, Look, SimulationChunk
 from studies.acting import Program
 
 Progress = Callable[[int, int], None]
@@ -59,11 +60,16 @@ def _make_closed_report(job: Job, progress: Progress) -> None:
     make_closed_report(_look_of(job), progress=progress)
 
 
+def _simulate(job: Job, progress: Progress) -> None:
+    chunks.run(_chunk_of(job), job, progress=progress)
+
+
 WORK = {
     Job.Kind.CUT: Work(_waits_for_nothing, _take_cut),
     Job.Kind.CLOSED_CUT: Work(_waits_for_the_cut, _take_unblinded_cut),
     Job.Kind.OPEN_REPORT: Work(_waits_for_the_cut, _make_open_report),
     Job.Kind.CLOSED_REPORT: Work(_waits_for_the_closed_side, _make_closed_report),
+    Job.Kind.SIMULATION: Work(_waits_for_nothing, _simulate),
 }
 
 
@@ -75,6 +81,12 @@ def show_on_record(job: Job, *, failed: bool) -> None:
     if job.kind == Job.Kind.CUT:
         status = DataCut.Status.FAILED if failed else DataCut.Status.ORDERED
         DataCut.objects.filter(pk=job.cut_id or 0).update(status=status)
+        return
+    if job.kind == Job.Kind.SIMULATION:
+        before, after = DesignSimulation.Status.ORDERED, DesignSimulation.Status.FAILED
+        was, becomes = (before, after) if failed else (after, before)
+        # One that was cancelled, or is done, stays so.
+        DesignSimulation.objects.filter(chunks=job.chunk_id or 0, status=was).update(status=becomes)
         return
     column = {Job.Kind.OPEN_REPORT: "status", Job.Kind.CLOSED_REPORT: "closed_status"}.get(Job.Kind(job.kind))
     if column:
@@ -88,3 +100,9 @@ def _cut_of(job: Job) -> DataCut:
 
 def _look_of(job: Job) -> Look:
     return Look.objects.select_related("study", "plan", "cut__study").get(pk=job.look_id or 0)
+
+
+def _chunk_of(job: Job) -> SimulationChunk:
+    return SimulationChunk.objects.select_related("simulation__study", "simulation__protocol_version").get(
+        pk=job.chunk_id or 0
+    )

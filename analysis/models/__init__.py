@@ -1,7 +1,17 @@
-"""Records of understanding: cuts, plans, looks, jobs."""
+"""Records of understanding: cuts, plans, looks, design simulations, jobs."""
 
 from analysis.models.cuts import DataCut
+from analysis.models.design_simulations import DesignResult, DesignSimulation, SimulationChunk
 from analysis.models.jobs import Job
 from analysis.models.looks import Look, OpenReport, Plan
 
-__all__ = ["DataCut", "Job", "Look", "OpenReport", "Plan"]
+__all__ = [
+    "DataCut",
+    "DesignResult",
+    "DesignSimulation",
+    "Job",
+    "Look",
+    "OpenReport",
+    "Plan",
+    "SimulationChunk",
+]

@@ -13,6 +13,7 @@ class Job(models.Model):
         CLOSED_CUT = "closed_cut", "Unblinded data cut"
         OPEN_REPORT = "open_report", "Open report"
         CLOSED_REPORT = "closed_report", "Closed report"
+        SIMULATION = "simulation", "Simulated trials"
 
     class Side(models.TextChoices):
         BLINDED = "blinded", "Blinded worker"
@@ -41,6 +42,7 @@ class Job(models.Model):
     study = models.ForeignKey("studies.Study", on_delete=models.PROTECT, related_name="jobs")
     cut = models.ForeignKey("analysis.DataCut", on_delete=models.PROTECT, null=True, related_name="jobs")
     look = models.ForeignKey("analysis.Look", on_delete=models.PROTECT, null=True, related_name="jobs")
+    chunk = models.ForeignKey("analysis.SimulationChunk", on_delete=models.PROTECT, null=True, related_name="jobs")
     status = models.CharField(max_length=7, choices=Status, default=Status.QUEUED)
     failure = models.CharField(max_length=20, choices=Failure, default=Failure.NONE, blank=True)
     attempt = models.PositiveSmallIntegerField(default=0)
@@ -54,7 +56,9 @@ class Job(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.UniqueConstraint(name="one_job_per_purpose", fields=["kind", "cut", "look"], nulls_distinct=False),
+            models.UniqueConstraint(
+                name="one_job_per_purpose", fields=["kind", "cut", "look", "chunk"], nulls_distinct=False
+            ),
         ]
 
     def __str__(self) -> str:

@@ -37,7 +37,7 @@ REVOKE DELETE ON {clinical} FROM app;
 GRANT DELETE ON studies_infusionsegment TO app;
 REVOKE UPDATE ON studies_safetyevent FROM app;
 REVOKE UPDATE, DELETE ON outcomes_ownanswer FROM app;
-REVOKE UPDATE, DELETE ON analysis_openreport, outcomes_wordingtext, outcomes_originalfile FROM app;
+REVOKE UPDATE, DELETE ON analysis_openreport, analysis_designresult, outcomes_wordingtext, outcomes_originalfile FROM app;
 REVOKE UPDATE, DELETE ON outcomes_importedcell, outcomes_importeddefinitions, outcomes_importreport FROM app;
 REVOKE DELETE ON studies_user FROM app;
 REVOKE ALL ON studies_contactdetails, django_session, authtoken_token, studies_draft, outcomes_doorkey,

@@ -118,7 +118,7 @@ def _trials(rng: np.random.Generator, participants: int) -> tuple[FloatArray, Fl
     for visit in range(1, len(_DAYS)):
         before = response[..., visit - 1]
         # Three chances of about 7 % make 20 %; the worse the pain, the greater.
-        leaves = rng.random(shape) < 1 / (1 + np.exp(2.6 - 0.35 * before))
+        leaves = rng.random(shape) < 1 / (1 + np.exp(2.67 - 0.35 * before))
         response[leaves | np.isnan(before), visit:] = np.nan
     known = np.stack([np.ones(shape), arm, values[..., 0] / _SD], axis=-1)
     return response, known
