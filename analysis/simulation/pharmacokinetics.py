@@ -73,6 +73,6 @@ def _amounts(system: FloatArray, segments: tuple[RateSegment, ...], mg_per_ml: f
 
 
 def _decay(rates: FloatArray, vectors: FloatArray, amounts: FloatArray, hours: float) -> FloatArray:
-    """e^(Kt) times the amounts."""
-    later: FloatArray = vectors @ (np.exp(rates * hours) * np.linalg.solve(vectors, amounts))
+    """e^(Kt) times the amounts; a compartment's rates are real, which newer NumPy no longer says by the type."""
+    later: FloatArray = (vectors @ (np.exp(rates * hours) * np.linalg.solve(vectors, amounts))).real
     return later

@@ -14,7 +14,7 @@ from analysis.statistics.estimate import Estimate
 from analysis.statistics.mmrm.design import Columns, Design, build
 from analysis.statistics.mmrm.inference import DegreesOfFreedom, Inference, LinearTest
 from analysis.statistics.mmrm.likelihood import Model
-from analysis.statistics.mmrm.optimiser import ConvergenceError, Covariances, Solution, maximise
+from analysis.statistics.mmrm.optimiser import ConvergenceError, Covariances, Solution, maximise, require_every_pair
 from analysis.statistics.mmrm.patterns import Patterns, summarise
 from analysis.statistics.mmrm.structures import STRUCTURES, structure
 
@@ -47,6 +47,16 @@ class Fit:
     not_converged: tuple[tuple[str, str], ...]
     _design: Design = field(repr=False)
     _inference: Inference = field(repr=False)
+
+    @property
+    def design(self) -> Design:
+        """The model of the means and who was in it, for fitting it again to others."""
+        return self._design
+
+    @property
+    def solution(self) -> Solution:
+        """The maximum of the likelihood."""
+        return self._inference.solution
 
     def ls_means(self) -> pd.DataFrame:
         """Adjusted means: arm, visit, estimate, se, df, lower, upper.
@@ -146,6 +156,8 @@ def fit(
 def fit_design(design: Design, covariances: Covariances, *, df: DegreesOfFreedom, reml: bool, level: float) -> Fit:
     """Fit a design that is checked already, with any covariance structure. Raises ConvergenceError."""
     patterns = summarise(design.subjects)
+    if covariances.name == "us":
+        require_every_pair(patterns, covariances.name)
     solution = maximise(Model(patterns, design.expand, reml), covariances, starting_values(patterns, covariances))
     return _result(design, solution, df, level)
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from analysis.statistics.mmrm.likelihood import Model, State, in_cells
+from analysis.statistics.mmrm.patterns import Patterns
 from analysis.statistics.mmrm.structures import Structure
 
 FloatArray = NDArray[np.float64]
@@ -152,6 +153,13 @@ def _require_inside(name: str, sigma: FloatArray) -> None:
     values = np.linalg.eigvalsh(sigma / (sd[:, :, None] * sd[:, None, :]))
     if (values[:, 0] < _SINGULAR * values[:, -1]).any():
         raise ConvergenceError(_unidentified(name))
+
+
+def require_every_pair(patterns: Patterns, name: str) -> None:
+    """A covariance of two visits that no subject of the group has both of is in no likelihood: it may be anything."""
+    for group in np.unique(patterns.group):
+        if not patterns.pairs_observed[patterns.group == group].any(axis=0).all():
+            raise ConvergenceError(_unidentified(name))
 
 
 def _unidentified(name: str) -> str:

@@ -35,7 +35,8 @@ def test_samples_below_the_limit_count_by_their_place():
 def test_a_sample_without_result_is_no_sample():
     whole = noncompartmental([0, 1, 2, 3, 4], [0, 8, 4, 2, 1], lloq=0.5)
     gap = noncompartmental([0, 1, 1.5, 2, 3, 4], [0, 8, nan, 4, 2, 1], lloq=0.5)
-    assert gap == whole
+    # By their text, in which what is undefined equals itself.
+    assert repr(gap) == repr(whole)
 
 
 def test_a_pre_dose_time_is_time_zero_and_its_drug_is_queried():

@@ -19,7 +19,7 @@ def trial() -> pd.DataFrame:
     return frame.assign(arm=pd.Categorical(frame["arm"], ["placebo", "ketamine"]))
 
 
-@pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0")  # in lifelines
+@pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0", "ignore:datetime.datetime.utcnow")  # lifelines
 def test_a_factor_of_three_levels_agrees_with_lifelines(trial):
     # Oracle: lifelines' Efron fit of hand-made dummies.
     frame = trial.assign(third=np.where(trial["site"] == "LDN", "a", np.where(trial["site"] == "MAN", "b", "c")))
