@@ -253,6 +253,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "Area": "outcomes.models.qst.Area",
         "ValueArea": "outcomes.models.qst.ValueArea",
+        "Side": "outcomes.models.qst.Side",
+        "DeviceKind": "outcomes.models.Device.Kind",
+        "ConditioningKind": "outcomes.models.ConditioningStimulus.Kind",
         "ParticipantStatus": "studies.models.Participant.Status",
         "VisitStatus": "studies.models.Visit.Status",
         "ResponseStatus": "outcomes.models.Response.Status",

@@ -7,6 +7,8 @@ from drf_spectacular.views import SpectacularAPIView
 from rest_framework.routers import DefaultRouter
 
 from analysis.api import views as analysis
+from analysis.api.design_simulations import DesignSimulationView
+from outcomes.api import qst_views as qst
 from outcomes.api import views as outcomes
 from studies.api import views as studies
 from studies.api.nothing_here import NothingHereView
@@ -29,12 +31,17 @@ router.register("adverse-events", studies.AdverseEventView, "api-adverse-event")
 router.register("responses", outcomes.ResponseView, "api-response")
 router.register("response-items", outcomes.ResponseItemView, "api-response-item")
 router.register("scores", outcomes.ScoreView, "api-score")
-router.register("qst-sessions", outcomes.QSTSessionView, "api-qst-session")
-router.register("qst-trials", outcomes.QSTTrialView, "api-qst-trial")
-router.register("qst-values", outcomes.QSTValueView, "api-qst-value")
+router.register("qst-sessions", qst.QSTSessionView, "api-qst-session")
+router.register("qst-trials", qst.QSTTrialView, "api-qst-trial")
+router.register("qst-values", qst.QSTValueView, "api-qst-value")
+router.register("qst-flags", qst.QSTFlagView, "api-qst-flag")
+router.register("qst-conditioning", qst.ConditioningStimulusView, "api-qst-conditioning")
+router.register("qst-devices", qst.DeviceView, "api-qst-device")
+router.register("qst-device-uses", qst.DeviceUseView, "api-qst-device-use")
 router.register("cuts", analysis.CutView, "api-cut")
 router.register("looks", analysis.LookView, "api-look")
 router.register("jobs", analysis.JobView, "api-job")
+router.register("design-simulations", DesignSimulationView, "api-design-simulation")
 
 urlpatterns = [
     path("", include(router.urls)),

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from outcomes.models import QSTSession, QSTTrial, QSTValue, Response, ResponseItem, Score
+from outcomes.models import Response, ResponseItem, Score
 from studies.api.records import STAMPS
 from studies.api.serializers import OfParticipant
 from studies.models import Visit
@@ -71,70 +71,6 @@ class ScoreSerializer(OfResponse):
         )
 
 
-class QSTSessionSerializer(OfParticipant):
-    visit = serializers.SlugRelatedField[Visit](slug_field="code", read_only=True)
-
-    class Meta:
-        model = QSTSession
-        fields = (
-            "id",
-            "participant",
-            "visit",
-            "tested_at",
-            "tester",
-            "tester_masked",
-            "test_area",
-            "control_area",
-            "room_temperature_c",
-            "device",
-            *STAMPS,
-        )
-
-
-class OfSession(serializers.ModelSerializer[Any]):
-    session_id = serializers.IntegerField(read_only=True)
-    participant = serializers.CharField(source="session.participant.identifier", read_only=True)
-    visit = serializers.CharField(source="session.visit.code", read_only=True)
-
-
-class QSTTrialSerializer(OfSession):
-    class Meta:
-        model = QSTTrial
-        fields = (
-            "id",
-            "session_id",
-            "participant",
-            "visit",
-            "area",
-            "parameter",
-            "direction",
-            "trial",
-            "value",
-            "missing_reason",
-            "cutoff",
-            *STAMPS,
-        )
-
-
-class QSTValueSerializer(OfSession):
-    class Meta:
-        model = QSTValue
-        fields = (
-            "id",
-            "session_id",
-            "participant",
-            "visit",
-            "area",
-            "parameter",
-            "value",
-            "z",
-            "missing_reason",
-            "reference",
-            "reference_sha256",
-            *STAMPS,
-        )
-
-
 # What requests bring ----------------------------------------------------------------------------------
 
 
@@ -161,25 +97,3 @@ class CorrectionBody(serializers.Serializer[Any]):
     items = serializers.DictField(child=serializers.FloatField(allow_null=True))
     missing = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
     reason = serializers.CharField()
-
-
-class QSTTrialBody(serializers.Serializer[Any]):
-    area = serializers.ChoiceField(choices=["test", "control"])
-    parameter = serializers.CharField()
-    direction = serializers.CharField(required=False, default="", allow_blank=True)
-    trial = serializers.IntegerField(min_value=1)
-    value = serializers.FloatField(allow_null=True)
-    missing_reason = serializers.CharField(required=False, allow_null=True, default=None)
-    cutoff = serializers.BooleanField(required=False, default=False)
-
-
-class QSTSessionBody(serializers.Serializer[Any]):
-    participant = serializers.CharField(help_text="The participant's identifier")
-    visit = serializers.CharField(help_text="The visit's code")
-    tested_at = serializers.DateTimeField()
-    tester = serializers.CharField()
-    test_area = serializers.CharField()
-    control_area = serializers.CharField(required=False, default="", allow_blank=True)
-    room_temperature_c = serializers.DecimalField(max_digits=3, decimal_places=1, required=False, allow_null=True)
-    device = serializers.CharField(required=False, default="", allow_blank=True)
-    trials = QSTTrialBody(many=True)

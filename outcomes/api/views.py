@@ -1,8 +1,6 @@
-"""Responses, scores and QST. Arm-revealing instruments are not here for those who rate or analyse efficacy."""
+"""Responses and scores. Arm-revealing instruments are not here for those who rate or analyse efficacy."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -11,16 +9,15 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response as Answer
 
-from outcomes import qst_sessions, responses
+from outcomes import responses
 from outcomes.api import serializers
 from outcomes.arm_revealing import visible_responses
 from outcomes.diary import note_diary_findings
-from outcomes.models import QSTSession, QSTTrial, QSTValue, Response, ResponseItem, Score
+from outcomes.models import Response, ResponseItem, Score
 from studies.api.records import RecordView, body_of, presented
 from studies.api.views import ParticipantView as ParticipantViewOfStudies
 from studies.api.views import acting_user, visible_participant
 from studies.models import Participant, User
-from studies.permissions import of_visible_participants
 
 
 class ParticipantView(ParticipantViewOfStudies):
@@ -97,46 +94,3 @@ class ScoreView(RecordView):
     def visible(self, user: User) -> QuerySet[Score]:
         rows = Score.objects.select_related("response__participant", "response__visit", "response__instrument")
         return rows.filter(visible_responses(user, "response__"))
-
-
-class QSTSessionView(RecordView):
-    """Sessions of quantitative sensory testing."""
-
-    serializer_class = serializers.QSTSessionSerializer
-    filterset_fields = ("participant__identifier", "participant__study__code", "visit__code")
-
-    def visible(self, user: User) -> QuerySet[QSTSession]:
-        return QSTSession.objects.select_related("participant", "visit").filter(of_visible_participants(user))
-
-    @extend_schema(request=serializers.QSTSessionBody, responses={201: serializers.QSTSessionSerializer})
-    def create(self, request: Request) -> Answer:
-        """Enter a session with its trials; the values and z-scores of the 13 parameters are computed."""
-        body: dict[str, Any] = dict(body_of(serializers.QSTSessionBody, request))
-        participant = visible_participant(request, body.pop("participant"))
-        visit = get_object_or_404(participant.visits, code=body.pop("visit"))
-        trials = [qst_sessions.TrialEntry(**trial) for trial in body.pop("trials")]
-        entry = qst_sessions.SessionEntry(participant=participant, visit=visit, trials=trials, **body)
-        saved = qst_sessions.save_session(acting_user(request), entry=entry)
-        return presented(serializers.QSTSessionSerializer, saved, status=201)
-
-
-class QSTTrialView(RecordView):
-    """Single trials as they were measured."""
-
-    serializer_class = serializers.QSTTrialSerializer
-    filterset_fields = ("session__participant__identifier", "session__visit__code", "parameter", "area")
-
-    def visible(self, user: User) -> QuerySet[QSTTrial]:
-        rows = QSTTrial.objects.select_related("session__participant", "session__visit")
-        return rows.filter(of_visible_participants(user, "session__participant"))
-
-
-class QSTValueView(RecordView):
-    """Values computed from the trials of a session, with the reference they were compared with."""
-
-    serializer_class = serializers.QSTValueSerializer
-    filterset_fields = ("session__participant__identifier", "session__visit__code", "parameter", "area")
-
-    def visible(self, user: User) -> QuerySet[QSTValue]:
-        rows = QSTValue.objects.select_related("session__participant", "session__visit")
-        return rows.filter(of_visible_participants(user, "session__participant"))

@@ -50,6 +50,7 @@ from outcomes.qst.zscores import (
     finding_of,
     profile,
     side_difference,
+    side_is_abnormal,
     standardised_change,
     z_score,
 )
@@ -98,6 +99,7 @@ __all__ = [
     "read_reference",
     "reading_flags",
     "side_difference",
+    "side_is_abnormal",
     "standardised_change",
     "temporal_summation",
     "trial_problem",

@@ -111,8 +111,13 @@ def side_difference(
     known = parameter_of(parameter)
     row = reference.row(parameter, area=area, sex=sex, age=age)
     difference = known.transformed(test) - known.transformed(control)
-    abnormal = None if row.side_diff_sd is None else abs(difference) > ABNORMAL_Z * row.side_diff_sd
-    return SideDifference(difference, known.gain_sign * difference / row.sd, abnormal)
+    dz = known.gain_sign * difference / row.sd
+    return SideDifference(difference, dz, side_is_abnormal(difference, row.side_diff_sd))
+
+
+def side_is_abnormal(difference: float, side_diff_sd: float | None) -> bool | None:
+    """Whether a difference of the sides, transformed, lies beyond 1.96 SD of those of healthy people; None: unknown."""
+    return None if side_diff_sd is None else abs(difference) > ABNORMAL_Z * side_diff_sd
 
 
 def composite(z: Mapping[str, float | None], parameters: tuple[str, ...] = COMPOSITE) -> float | None:

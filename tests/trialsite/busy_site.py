@@ -9,8 +9,9 @@ from decimal import Decimal
 from django.test import Client
 
 from outcomes.instrument_versions import load_instruments
-from outcomes.models import Response
-from outcomes.qst_sessions import SessionEntry, TrialEntry, save_session
+from outcomes.models import Device, Response
+from outcomes.qst_devices import register_device
+from outcomes.qst_sessions import ConditioningEntry, SessionEntry, TrialEntry, save_session
 from outcomes.responses import ResponseEntry, correct_response, save_response, save_responses
 from studies import adverse_events, infusions, visits
 from studies.acting import acting
@@ -25,6 +26,7 @@ EVERYWHERE = (Role.DATA_MANAGER, Role.MONITOR, Role.STATISTICIAN, Role.AUDITOR, 
 FORMULA = '=HYPERLINK("http://example.org","nausea")'
 # Values that stand nowhere else: whoever must not see side effects must not meet them.
 CADSS_TOTAL, PRESSURE = 67, 173
+CPM = {"before": 300.0, "during": 360.0}
 KNOWN_VALUES = {
     "phq9": {str(n): 1.0 for n in range(1, 10)},
     "cadss23": {str(n): 3.0 for n in range(1, 23)} | {"23": 1.0},
@@ -98,7 +100,18 @@ class BusySite:
         unit = ResponseEntry(participant, "cadss23", KNOWN_VALUES["cadss23"], at, visit=of["D0"], minute=40)
         save_response(nora, entry=unit)
         trials = [TrialEntry("test", "HPT", number, 44.0) for number in (1, 2, 3)]
-        save_session(cora, entry=SessionEntry(participant, of["BL"], at, "cora", "foot", trials))
+        trials += [TrialEntry("test", "CPM", 1, value, direction) for direction, value in CPM.items()]
+        session = SessionEntry(
+            participant,
+            of["BL"],
+            at,
+            "cora",
+            "foot",
+            trials,
+            devices=Device.objects.filter(site=participant.site),
+            conditioning=ConditioningEntry("ppt", "parallel", "cold_pressor"),
+        )
+        save_session(cora, entry=session)
 
 
 def make_busy_site(count: int = 2) -> BusySite:
@@ -112,6 +125,7 @@ def make_busy_site(count: int = 2) -> BusySite:
     busy.people["outsider"] = factories.person("outsider", busy.study, Role.COORDINATOR, edinburgh)
     with acting(factories.SETTING_UP, "set up"):
         User.objects.filter(username=Role.ADMINISTRATOR).update(is_superuser=True)
+    register_device(busy.people["coordinator"], site=berlin, kind="thermode", name="TSA-II", serial="4711")
     busy.add(count)
     busy.stranger = factories.Participants(busy.version, busy.people["outsider"], made=900).ready(edinburgh)
     factories.with_visits(busy.stranger)

@@ -42,6 +42,10 @@ FILTERS = {
     "qst-sessions": {"participant__study__code": "KALM", "visit__code": "BL"},
     "qst-trials": {"session__visit__code": "BL", "parameter": "HPT", "area": "test"},
     "qst-values": {"parameter": "HPT"},
+    "qst-flags": {"session__visit__code": "BL", "code": "examiner_unknown", "standing": "true"},
+    "qst-conditioning": {"session__visit__code": "BL"},
+    "qst-devices": {"site__code": "BER", "kind": "thermode"},
+    "qst-device-uses": {"session__visit__code": "BL"},
     "cuts": {"study__code": "KALM"},
     "looks": {"study__code": "KALM"},
     "jobs": {"study__code": "KALM"},
@@ -49,7 +53,7 @@ FILTERS = {
 # Nothing of these is on a busy site before an analysis (tests/analysis/test_api.py) or a judgement.
 EMPTY = {"criteria", "deviations", "cuts", "looks", "jobs"}
 # Lists that belong to participants, so that another site's are not in them.
-OF_PARTICIPANTS = sorted(set(FILTERS) - {"studies", "sites", "cuts", "looks", "jobs"})
+OF_PARTICIPANTS = sorted(set(FILTERS) - {"studies", "sites", "qst-devices", "cuts", "looks", "jobs"})
 
 
 def url(path: str) -> str:
@@ -346,6 +350,50 @@ def test_a_qst_session_is_entered_with_its_values_computed(busy: BusySite, setti
     assert float(row["z"]) == value["z"]  # a number below zero is no formula
     is_problem(send(rater, "qst-sessions/", **body), 409, "already_done")
     is_problem(send(busy.as_("infusion_nurse"), "qst-sessions/", **body), 403, "not_allowed")
+
+
+def test_a_qst_session_is_previewed_interpreted_and_asked_about(busy: BusySite, settings: Any):
+    settings.QST_REFERENCE = str(SYNTHETIC_REFERENCE)
+    device = rows(busy.as_("coordinator"), "qst-devices/")[0]["id"]
+    ppt = [{"area": "test", "parameter": "PPT", "trial": n, "value": 100.0} for n in (1, 2, 3)]
+    cpm = [
+        {"area": "test", "parameter": "CPM", "direction": direction, "trial": 1, "value": value}
+        for direction, value in (("before", 300), ("during", 360))
+    ]
+    body = {
+        "participant": busy.first.identifier,
+        "visit": "W1",
+        "tested_at": "2026-11-20T10:00:00Z",
+        "tester": "efficacy_rater",
+        "test_area": "foot",
+        "test_side": "left",
+        "duration_minutes": 61,
+        "devices": [device],
+        "conditioning": {"test_stimulus": "ppt", "timing": "parallel", "kind": "cold_pressor", "seconds": 60},
+        "trials": [*ppt, *cpm],
+    }
+    rater = busy.as_("efficacy_rater")
+    seen = send(rater, "qst-sessions/preview/", **body).json()
+    assert {v["parameter"]: v["value"] for v in seen["values"]}["cpm_effect"] == -60
+    long = next(flag for flag in seen["flags"] if flag["code"] == "session_length")
+    query = {"session__participant__identifier": busy.first.identifier, "session__visit__code": "W1"}
+    assert rows(rater, "qst-values/", **query) == []  # a preview writes nothing
+    is_problem(send(rater, "qst-sessions/", **body | {"devices": [10**9]}), 400, "invalid_entry")
+    body["comments"] = {f"{long['area']}/{long['key']}": "waited for the thermode"}
+    saved = send(rater, "qst-sessions/", **body).json()
+    assert (saved["test_side"], saved["duration_minutes"]) == ("left", 61)
+    found = rater.get(url(f"qst-sessions/{saved['id']}/findings/")).json()
+    [finding] = found["areas"][0]["findings"]
+    assert (finding["words"], finding["kind"]) == ("Pressure hyperalgesia", "gain")
+    assert found["areas"][0]["profile"] == "L0G2"
+    flags = {flag["code"]: flag for flag in rows(rater, "qst-flags/", **query)}
+    assert flags["session_length"]["comment"] == "waited for the thermode"
+    # The first session of the busy site was tested by somebody else.
+    open_one = flags["examiner_changed"]
+    assert open_one["comment"] == ""
+    is_problem(send(rater, f"qst-flags/{open_one['id']}/answer/", comment=" "), 400, "invalid_entries")
+    assert send(rater, f"qst-flags/{open_one['id']}/answer/", comment="on leave").json()["comment"] == "on leave"
+    is_problem(send(busy.as_("auditor"), f"qst-flags/{open_one['id']}/answer/", comment="x"), 403, "not_allowed")
 
 
 def test_an_adverse_event_is_reported_with_all_mistakes_told_at_once(busy: BusySite):
