@@ -6,6 +6,7 @@ the claim only together with an effect on the first dimension itself; it could c
 
 from analysis.statistics.dissociation.half_life import HalfLife, HalfLives, half_life_ratio
 from analysis.statistics.dissociation.joint import JointModel, joint_model
+from analysis.statistics.dissociation.resampling import ResampledCurves, SignFlip, bootstrap, sign_flip
 from analysis.statistics.dissociation.response import PairedDifference, paired_difference, time_in_response
 
 __all__ = [
@@ -13,8 +14,12 @@ __all__ = [
     "HalfLives",
     "JointModel",
     "PairedDifference",
+    "ResampledCurves",
+    "SignFlip",
+    "bootstrap",
     "half_life_ratio",
     "joint_model",
     "paired_difference",
+    "sign_flip",
     "time_in_response",
 ]

@@ -43,6 +43,7 @@ def half_life_ratio(
     rng: np.random.Generator,
     draws: int = 2000,
     covariance: ArrayLike | None = None,
+    resampled: ArrayLike | None = None,
     first: Any = "S",
     second: Any = "Q",
     level: float = 0.95,
@@ -52,7 +53,8 @@ def half_life_ratio(
     curves: dimension, day (>= 1), estimate, se, as `joint_model` gives them; weighted least squares with A >= 0 and
     0.5 <= h <= 400 days. Where A is 0 there is nothing to halve: h is then the shortest. The interval is that of
     `draws` curves around the estimates, with `covariance` (n, n) between the rows of curves (a joint model's
-    curve_covariance), else independent by se. Raises ValueError naming the argument.
+    curve_covariance), else independent by se; or of the curves `resampled` (draws, n), as `bootstrap` gives them.
+    Raises ValueError naming the argument.
     """
     require_level(level)
     require_columns(curves, ["dimension", "day", "estimate", "se"])
@@ -62,7 +64,15 @@ def half_life_ratio(
     error = np.diag(curves["se"].to_numpy(dtype=float) ** 2) if covariance is None else np.asarray(covariance)
     if error.shape != (len(curves), len(curves)) or not (np.isfinite(error).all() and np.isfinite(center).all()):
         raise ValueError(f"covariance has shape {error.shape} for {len(curves)} rows of curves; give finite numbers.")
-    drawn = np.concatenate([center[None], rng.multivariate_normal(center, error, draws, method="eigh")])
+    if resampled is None:
+        around = rng.multivariate_normal(center, error, draws, method="eigh")
+    else:
+        around = np.asarray(resampled, dtype=float)
+    if around.ndim != 2 or around.shape[1] != len(curves) or len(around) < 100 or not np.isfinite(around).all():
+        raise ValueError(
+            f"resampled has shape {around.shape}; allowed are 100 curves or more of {len(curves)} numbers."
+        )
+    drawn = np.concatenate([center[None], around])
     fits = [_decay(curves, drawn, dimension) for dimension in (first, second)]
     ratio = np.log(fits[0][1] / fits[1][1])
     at_bound = fits[0][2] | fits[1][2]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.statistics.columns import complete_rows, levels, require_level
+from analysis.statistics.columns import codes, complete_rows, levels, require_level
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mmrm.design import Columns, Design, build
 from analysis.statistics.mmrm.fits import Fit, fit_design
@@ -24,7 +24,7 @@ JointCovariance = Literal["us", "un_un", "un_ar1_re"]
 class JointModel:
     """curves: DataFrame dimension, day, estimate (active minus reference, SDs of baseline), se, df, t, p, lower, upper;
     curve_covariance: of their estimates, in that order; covariance_used: the structure fitted; not_converged: those
-    tried before it, with the reason.
+    tried before it, with the reason; strata_of_participants (N, 2): arm and stratum of each participant, coded.
     """
 
     curves: pd.DataFrame
@@ -32,15 +32,26 @@ class JointModel:
     covariance_used: str
     not_converged: tuple[tuple[str, str], ...]
     fit: Fit = field(repr=False)
+    strata_of_participants: NDArray[np.intp] = field(repr=False)
 
     def level_contrast(self, day: float, *, first: Any = "S", second: Any = "Q") -> Estimate:
-        """Effect on the first dimension minus effect on the second, at one day."""
-        return self.fit.combination({(1, self._cell(first, day)): 1.0, (1, self._cell(second, day)): -1.0})
+        """C(day): effect on the first dimension minus effect on the second, at one day."""
+        return self._contrast(self.weights(day, first=first, second=second))
 
     def change_contrast(self, from_day: float, to_day: float, *, first: Any = "S", second: Any = "Q") -> Estimate:
-        """How the level contrast changes between two days: above 0 when the first dimension outlasts the second."""
-        signs = ((first, to_day, 1.0), (second, to_day, -1.0), (first, from_day, -1.0), (second, from_day, 1.0))
-        return self.fit.combination({(1, self._cell(dimension, day)): sign for dimension, day, sign in signs})
+        """C(to_day) - C(from_day): above 0 when the first dimension outlasts the second."""
+        later = self.weights(to_day, first=first, second=second)
+        return self._contrast(later - self.weights(from_day, first=first, second=second))
+
+    def weights(self, day: float, *, first: Any = "S", second: Any = "Q") -> FloatArray:
+        """The level contrast as weights of the rows of `curves` (cells,)."""
+        weights = np.zeros(len(self.curves))
+        weights[self._cell(first, day)] += 1.0
+        weights[self._cell(second, day)] -= 1.0
+        return weights
+
+    def _contrast(self, weights: FloatArray) -> Estimate:
+        return self.fit.combination({(1, cell): float(weights[cell]) for cell in np.flatnonzero(weights)})
 
     def _cell(self, dimension: Any, day: float) -> int:
         found = np.flatnonzero((self.curves["dimension"] == dimension) & (self.curves["day"] == day))
@@ -85,7 +96,7 @@ def joint_model(
             curves = fit.contrasts().drop(columns=["arm", "visit"])
             curves.insert(0, "dimension", [dimension for dimension, _ in cells])
             curves.insert(1, "day", [day for _, day in cells])
-            return JointModel(curves, fit.contrast_covariance(), name, tuple(failed), fit)
+            return JointModel(curves, fit.contrast_covariance(), name, tuple(failed), fit, _strata_codes(frame, design))
     raise ConvergenceError(f"No covariance could be fitted to {len(cells)} cells: {failed}. Leave out a day.")
 
 
@@ -111,6 +122,11 @@ def _design(frame: pd.DataFrame, reference: Any) -> tuple[Design, list[tuple[Any
 def _strata(rows: pd.DataFrame) -> tuple[str, ...]:
     """Nothing to adjust for where all are in one stratum."""
     return ("strata",) if rows["strata"].nunique() > 1 else ()
+
+
+def _strata_codes(frame: pd.DataFrame, design: Design) -> NDArray[np.intp]:
+    about = frame.dropna(subset=["strata"]).drop_duplicates("subject").set_index("subject").loc[design.names]
+    return np.column_stack([codes(about[name], levels(about[name])) for name in ("arm", "strata")])
 
 
 def _structure(name: str, cells: list[tuple[Any, Any]]) -> Structure:

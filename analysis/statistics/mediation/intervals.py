@@ -13,7 +13,8 @@ Interval = Literal["percentile", "bca"]
 
 
 def from_draws(value: float, draws: FloatArray, level: float, left_out: FloatArray | None = None) -> Estimate:
-    """An estimate with the interval of its draws (B,); se is their SD, p twice the smaller share beyond 0.
+    """An estimate with the interval of its draws (B,); se is their SD, p twice the smaller share beyond 0, with the
+    estimate itself counted as a draw so that it is never 0 (Davison & Hinkley 1997, equation 4.11).
 
     With `left_out` (n,), the estimates without each participant, the interval is BCa (Efron 1987, JASA 82:171).
     """
@@ -21,7 +22,7 @@ def from_draws(value: float, draws: FloatArray, level: float, left_out: FloatArr
     if left_out is not None:
         tails = _corrected(tails, value, draws, left_out)
     lower, upper = np.quantile(draws, tails)
-    p = 2 * min(float((draws > 0).mean()), float((draws < 0).mean()))
+    p = 2 * (1 + min(int((draws > 0).sum()), int((draws < 0).sum()))) / (1 + len(draws))
     return Estimate(value, float(draws.std(ddof=1)), float(lower), float(upper), p=min(p, 1.0))
 
 
