@@ -11,6 +11,7 @@ from rest_framework.authtoken.models import Token
 
 from trialsite.desk import (
     data,
+    design,
     diary,
     drafts,
     eligibility,
@@ -58,6 +59,7 @@ PAGES: list[tuple[str, View, str]] = [
     *diary.urls,
     *data.urls,
     *reports.urls,
+    *design.urls,
     *study.urls,
     *people.urls,
 ]

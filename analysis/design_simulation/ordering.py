@@ -11,14 +11,13 @@ from analysis.design_simulation.chunks import order_next_chunks
 from analysis.models import DesignSimulation, Job, SimulationChunk
 from analysis.permissions import may_simulate_design
 from analysis.plans import plan_source
-from analysis.statistics import simulation as statistics
 from studies.acting import Program, verb
 from studies.errors import AlreadyDone, InvalidEntry
 from studies.models import ProtocolVersion, User
 from studies.permissions import require
 
 # Some seconds of work, in whole blocks: long enough to be worth a job, short enough not to keep a look waiting.
-CHUNK = 5 * statistics.BLOCK
+CHUNK = 250
 MOST_TRIALS = 100_000
 MOST_SCENARIOS = 20
 MOST_SEED = 2**63 - 1
@@ -41,15 +40,15 @@ def order_simulation(
         protocol_version=protocol_version,
         plan_version=protocol_version.definition.analysis.version,
         plan_sha256=sha256_of(plan_source(protocol_version).encode()),
-        scenarios=[each.label for each in chosen],
+        scenarios=chosen,
         trials=trials,
         seed=seed,
         code_version=code_version(),
         ordered_by=user.get_username(),
     )
     SimulationChunk.objects.bulk_create(
-        SimulationChunk(simulation=ordered, scenario=each.label, first=first, count=min(CHUNK, trials - first))
-        for each in chosen
+        SimulationChunk(simulation=ordered, scenario=label, first=first, count=min(CHUNK, trials - first))
+        for label in chosen
         for first in range(0, trials, CHUNK)
     )
     order_next_chunks(ordered)
@@ -84,10 +83,10 @@ def retry_simulation(user: User | Program, *, simulation: DesignSimulation) -> D
     return simulation
 
 
-def _checked(
-    version: ProtocolVersion, scenarios: Sequence[str], trials: int, seed: int
-) -> tuple[statistics.Scenario, ...]:
-    """The scenarios. Raises InvalidEntry naming the entry at fault."""
+def _checked(version: ProtocolVersion, scenarios: Sequence[str], trials: int, seed: int) -> list[str]:
+    """The labels of the scenarios. Raises InvalidEntry naming the entry at fault."""
+    from analysis.statistics import simulation as statistics  # noqa: PLC0415 - SciPy, only where it is needed
+
     if not 1 <= trials <= MOST_TRIALS:
         raise InvalidEntry(f"{trials} trials: 1 to {MOST_TRIALS} can be ordered.", field="trials")
     if not 0 <= seed <= MOST_SEED:
@@ -103,4 +102,4 @@ def _checked(
             statistics.trial_model(version.definition, each)
     except ValueError as error:
         raise InvalidEntry(f"{version} cannot be simulated. {error}", field="protocol") from None
-    return chosen
+    return [each.label for each in chosen]

@@ -339,6 +339,13 @@ def scenario_names() -> tuple[str, ...]:
     return tuple(_read_defaults()["scenarios"])
 
 
+def trial_scenarios() -> dict[str, str]:
+    """The scenarios of a whole trial, each with its truth in words; those of mediation are of another model."""
+    return {
+        name: scenario["truth"] for name, scenario in _read_defaults()["scenarios"].items() if "mediation" not in name
+    }
+
+
 @lru_cache(maxsize=16)
 def load_parameters(scenario: str = "default") -> Parameters:
     """The numbers of one scenario: the defaults with the scenario's changes.

@@ -78,7 +78,9 @@ def _act(request: HttpRequest) -> str:
 
 def _shown(request: HttpRequest) -> dict[str, Any]:
     user = user_of(request)
-    jobs = Paginator(visible_jobs(user), PER_PAGE).get_page(request.GET.get("page"))
+    # Simulated trials are hundreds of small jobs; their page follows them (trialsite/desk/design.py).
+    shown = visible_jobs(user).exclude(kind=Job.Kind.SIMULATION)
+    jobs = Paginator(shown, PER_PAGE).get_page(request.GET.get("page"))
     studies = list(visible_studies(user).order_by("pk"))
     return {
         "studies": [study for study in studies if may_order_cut(user, study)],

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from analysis.looks import order_look, planned_looks
 from analysis.models import DataCut, Job, OpenReport
 from analysis.open_reading import open_report, visible_cuts, visible_jobs, visible_looks
-from analysis.permissions import may_order_look
+from analysis.permissions import may_order_look, may_read_simulation
 from analysis.plans import current_plan
 from studies.errors import TrialError
 from studies.models import Study
@@ -31,6 +31,7 @@ def reports(request: HttpRequest) -> HttpResponse:
         {
             "study": study,
             "may_order": may_order_look(user, study),
+            "reads_designs": may_read_simulation(user, study),
             "looks": [
                 {"look": each, "jobs": working.get(each.cut_id, [])} for each in looks if each.study_id == study.pk
             ],
@@ -119,7 +120,9 @@ def _choices(study: Study) -> list[tuple[str, str]]:
 def _unfinished(request: HttpRequest) -> dict[int | None, list[Job]]:
     """Jobs that go on, by the cut they are for."""
     found: dict[int | None, list[Job]] = {}
-    going_on = visible_jobs(user_of(request)).filter(status__in=[Job.Status.QUEUED, Job.Status.RUNNING])
+    going_on = visible_jobs(user_of(request)).filter(
+        cut__isnull=False, status__in=[Job.Status.QUEUED, Job.Status.RUNNING]
+    )
     for job in going_on.order_by("pk"):
         found.setdefault(job.cut_id, []).append(job)
     return found

@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from analysis.simulation.parameters import Effect, Parameters, load_parameters, scenario_names
+from analysis.simulation.parameters import Effect, Parameters, load_parameters, trial_scenarios
 
 _WRITTEN = re.compile(r"([a-z0-9_]+)(?::([0-9]+(?:\.[0-9]+)?))?")
-# The mediation scenarios describe another model: their endpoint is no value of the trial.
-_NO_TRIALS = frozenset({"mediation", "confounded_mediation"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +66,4 @@ def several(written: Iterable[str | Scenario]) -> tuple[Scenario, ...]:
 
 def known_scenarios() -> tuple[str, ...]:
     """Scenarios of a whole trial, in the order of `defaults.yaml`."""
-    return tuple(name for name in scenario_names() if name not in _NO_TRIALS)
+    return tuple(trial_scenarios())
