@@ -51,7 +51,7 @@ class JointModel:
         return weights
 
     def _contrast(self, weights: FloatArray) -> Estimate:
-        return self.fit.combination({(1, cell): float(weights[cell]) for cell in np.flatnonzero(weights)})
+        return self.fit.combination({(1, int(cell)): float(weights[cell]) for cell in np.flatnonzero(weights)})
 
     def _cell(self, dimension: Any, day: float) -> int:
         found = np.flatnonzero((self.curves["dimension"] == dimension) & (self.curves["day"] == day))

@@ -5,8 +5,18 @@ one it would take. Language for reports: "consistent with", not "caused". Refere
 Keele & Yamamoto (2010), Stat Sci 25:51; VanderWeele (2015).
 """
 
+from analysis.statistics.mediation.interventional import InterventionalEffects, interventional
 from analysis.statistics.mediation.sensitivity import Sensitivity, sensitivity
 from analysis.statistics.mediation.single import Mediation, mediate
 from analysis.statistics.mediation.two_paths import TwoPaths, parallel
 
-__all__ = ["Mediation", "Sensitivity", "TwoPaths", "mediate", "parallel", "sensitivity"]
+__all__ = [
+    "InterventionalEffects",
+    "Mediation",
+    "Sensitivity",
+    "TwoPaths",
+    "interventional",
+    "mediate",
+    "parallel",
+    "sensitivity",
+]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -13,6 +13,7 @@ from scipy.stats import t as student
 
 from analysis.statistics.columns import complete_rows, covariate, levels, numbers, require_full_rank
 from analysis.statistics.estimate import Estimate
+from analysis.statistics.mediation.intervals import Interval
 
 FloatArray = NDArray[np.float64]
 
@@ -31,6 +32,12 @@ class Participants:
     def before(self) -> FloatArray:
         """1, treatment, covariates: what is fixed before the mediator (n, 2 + c)."""
         return np.column_stack([np.ones(len(self.outcome)), self.treatment, self.covariates])
+
+    def take(self, rows: NDArray[np.intp]) -> "Participants":
+        """Some of the participants, repeats allowed."""
+        return Participants(
+            self.treatment[rows], self.mediators[rows], self.outcome[rows], self.covariates[rows], self.left_out
+        )
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,14 @@ def participants(
         np.column_stack([np.empty((len(rows), 0)), *(part.values for part in coded)]),
         len(frame) - len(rows),
     )
+
+
+def require_draws(what: str, draws: int, rng: object, interval: str) -> None:
+    """Raise ValueError unless there is chance to draw with, enough of it, and a kind of interval that exists."""
+    if interval not in get_args(Interval):
+        raise ValueError(f"interval is {interval!r}; allowed are {', '.join(get_args(Interval))}.")
+    if not isinstance(rng, np.random.Generator) or draws < 100:
+        raise ValueError(f"{what} draws: give rng, a numpy Generator, and draws of 100 or more, not {draws}.")
 
 
 def regress(y: FloatArray, design: FloatArray, of: str) -> Regression:

@@ -29,6 +29,7 @@ def sensitivity(
     mediator: str,
     outcome: str,
     covariates: Sequence[str] = (),
+    others: Sequence[str] = (),
     rho: ArrayLike = _GRID,
     reference: Any = None,
 ) -> Sensitivity:
@@ -36,18 +37,28 @@ def sensitivity(
 
     With e1 the residuals of the outcome on treatment and covariates (sd s1), e2 those of the mediator (s2) and r
     their correlation, the effect is a s1 / s2 (r - rho sqrt((1 - r^2) / (1 - rho^2))), which is 0 at rho = r.
-    Linear models without interaction; arguments as in `mediate`, rho between -1 and 1. Raises ValueError naming
-    the argument. Reference: Imai, Keele & Yamamoto (2010), Stat Sci 25:51, theorem 4.
+    Linear models without interaction; arguments as in `mediate`, rho between -1 and 1. `others`: mediators beside
+    this one, as in `parallel`; e1 and e2 are then residuals given these too, a stays that of the mediator on
+    treatment and covariates, and the unmeasured cause is one of this mediator and the outcome (Imai & Yamamoto
+    2013, Polit Anal 21:141). Raises ValueError naming the argument. Reference: Imai, Keele & Yamamoto (2010), Stat
+    Sci 25:51, theorem 4.
     """
     grid = np.atleast_1d(np.asarray(rho, dtype=float))
     if grid.ndim != 1 or not (np.abs(grid) < 1).all():
         raise ValueError(f"rho is {rho!r}; allowed are correlations between -1 and 1.")
     data = participants(
-        frame, treatment=treatment, mediators=[mediator], outcome=outcome, covariates=covariates, reference=reference
+        frame,
+        treatment=treatment,
+        mediators=[mediator, *others],
+        outcome=outcome,
+        covariates=covariates,
+        reference=reference,
     )
-    first = regress(data.outcome, data.before, "the total effect").residuals
+    given = np.column_stack([data.before, data.mediators[:, 1:]])
+    first = regress(data.outcome, given, "the outcome without the mediator").residuals
+    second = regress(data.mediators[:, 0], given, "the mediator").residuals
     leg = regress(data.mediators[:, 0], data.before, "the mediator")
-    ratio = float(np.linalg.norm(first) / np.linalg.norm(leg.residuals))
-    r = float(first @ leg.residuals / (np.linalg.norm(first) * np.linalg.norm(leg.residuals)))
+    ratio = float(np.linalg.norm(first) / np.linalg.norm(second))
+    r = float(first @ second / (np.linalg.norm(first) * np.linalg.norm(second)))
     effect = leg.beta[1] * ratio * (r - grid * np.sqrt((1 - r**2) / (1 - grid**2)))
     return Sensitivity(pd.DataFrame({"rho": grid, "indirect": effect}), r)

@@ -19,6 +19,7 @@ from analysis.statistics.mediation.regressions import (
     participants,
     products,
     regress,
+    require_draws,
     resampled,
     solved,
 )
@@ -131,8 +132,8 @@ def _require_method(method: str, draws: int, rng: np.random.Generator | None, in
         raise ValueError(f"method is {method!r}; allowed are {', '.join(get_args(Method))}.")
     if interval not in get_args(Interval):
         raise ValueError(f"interval is {interval!r}; allowed are {', '.join(get_args(Interval))}.")
-    if method != "product" and (rng is None or draws < 100):
-        raise ValueError(f"method {method} draws: give rng, a numpy Generator, and draws of 100 or more, not {draws}.")
+    if method != "product":
+        require_draws(f"method {method}", draws, rng, interval)
 
 
 def _product_errors(a: Estimate, b: Estimate) -> dict[str, float]:

@@ -19,6 +19,7 @@ from analysis.statistics.mediation.regressions import (
     participants,
     products,
     regress,
+    require_draws,
     resampled,
     solved,
 )
@@ -68,8 +69,8 @@ def parallel(
         raise ValueError(f"mediators is {mediators!r}; name two columns.")
     if method not in ("product", "bootstrap") or interval not in ("percentile", "bca"):
         raise ValueError(f"method {method!r}, interval {interval!r}; allowed: product, bootstrap; percentile, bca.")
-    if method == "bootstrap" and (rng is None or draws < 100):
-        raise ValueError(f"method bootstrap draws: give rng, a numpy Generator, and draws of 100 or more, not {draws}.")
+    if method == "bootstrap":
+        require_draws("method bootstrap", draws, rng, interval)
     data = participants(
         frame, treatment=treatment, mediators=mediators, outcome=outcome, covariates=covariates, reference=reference
     )
