@@ -1,39 +1,92 @@
-"""What tells the arm among measurements: side effects of the infusion, and what was raised because of them."""
+"""Who meets what tells the arm among measurements: side effects, and what was raised because of them.
+
+What does tell it, `studies.protocol.arm_revealing.Revealing` says: the marks of the participant's protocol version, and
+the instruments whose own files are flagged. Nothing else here, in pages, API, history or cuts judges it.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from django.db.models import Q, QuerySet
 
-from outcomes.models import Response
-from studies.models import Finding, Participant, SafetyAlert, User
-from studies.permissions import arm_revealing_scope, of_visible_participants
+from outcomes.models import InstrumentVersion, Response
+from outcomes.scoring import instrument_keys, load_instrument
+from studies.models import Finding, Participant, ProtocolVersion, SafetyAlert, User
+from studies.permissions import arm_revealing_scope, of_visible_participants, visible_studies
+from studies.protocol import cached_definition
+from studies.protocol.arm_revealing import Revealing
+
+
+@lru_cache(maxsize=1)
+def flagged_instruments() -> frozenset[str]:
+    """The instruments whose own files say that they tell the arm, in whatever study."""
+    return frozenset(key for key in instrument_keys() if load_instrument(key).arm_revealing)
+
+
+def revealing_of(participant: Participant) -> Revealing:
+    """What tells the arm of a participant."""
+    return _by_protocol(participant.protocol_version.source)
+
+
+@lru_cache(maxsize=16)
+def _by_protocol(source: str) -> Revealing:
+    return Revealing.of([cached_definition(source)], flagged=flagged_instruments())
+
+
+def tells(participant: Participant, instrument: InstrumentVersion) -> bool:
+    """Whether a participant's answers to an instrument tell the arm."""
+    return instrument.arm_revealing or revealing_of(participant).tells("response", instrument=instrument.key)
 
 
 def revealing_responses(participant: Participant) -> frozenset[int]:
     """Keys of a participant's responses to instruments that tell the arm."""
-    rows = Response.objects.filter(participant=participant, instrument__arm_revealing=True)
-    return frozenset(rows.values_list("pk", flat=True))
+    tells = Q(instrument__arm_revealing=True) | Q(instrument__key__in=revealing_of(participant).instruments)
+    return frozenset(Response.objects.filter(tells, participant=participant).values_list("pk", flat=True))
 
 
 def visible_responses(user: User, path: str = "") -> Q:
     """A condition for rows of responses that a person may see; `path` leads from the row to the response."""
     visible = of_visible_participants(user, f"{path}participant")
-    return visible & (
-        Q(**{f"{path}instrument__arm_revealing": False}) | arm_revealing_scope(user, f"{path}participant")
-    )
+    return visible & (~_telling_responses(user, path) | arm_revealing_scope(user, f"{path}participant"))
 
 
 def visible_alerts(user: User) -> QuerySet[SafetyAlert]:
     """Alerts that a person may see: one that a side effect raised is for the infusion unit alone."""
-    revealing = Response.objects.filter(instrument__arm_revealing=True).values("pk")
-    by_side_effects = Q(source_kind="response", source_record__in=revealing)
-    return SafetyAlert.objects.filter(of_visible_participants(user)).filter(
-        ~by_side_effects | arm_revealing_scope(user)
-    )
+    visible = SafetyAlert.objects.filter(of_visible_participants(user))
+    return visible.filter(~_from_telling_responses(user) | arm_revealing_scope(user))
 
 
 def visible_findings(user: User) -> QuerySet[Finding]:
     """Findings that a person may see: what came from a side effect or from the bedside is the infusion unit's."""
-    revealing = Response.objects.filter(instrument__arm_revealing=True).values("pk")
-    from_the_unit = Q(source_kind="response", source_record__in=revealing) | Q(source_kind="infusion")
-    return Finding.objects.filter(of_visible_participants(user)).filter(~from_the_unit | arm_revealing_scope(user))
+    tells = _from_telling_responses(user) | Q(source_kind="infusion")
+    for version, revealing in _protocols(user):
+        tells |= Q(participant__protocol_version=version, key__in=revealing.findings)
+    return Finding.objects.filter(of_visible_participants(user)).filter(~tells | arm_revealing_scope(user))
+
+
+def _from_telling_responses(user: User) -> Q:
+    revealing = Response.objects.filter(_telling_responses(user)).values("pk")
+    return Q(source_kind="response", source_record__in=revealing)
+
+
+def _telling_responses(user: User, path: str = "") -> Q:
+    """Responses that tell the arm: by the file of the instrument, or by the protocol of the participant."""
+    tells = Q(**{f"{path}instrument__arm_revealing": True})
+    for version, revealing in _protocols(user):
+        protocol = f"{path}participant__protocol_version"
+        tells |= Q(**{protocol: version, f"{path}instrument__key__in": revealing.instruments})
+    return tells
+
+
+_KEPT = "_protocols_in_sight"
+
+
+def _protocols(user: User) -> list[tuple[int, Revealing]]:
+    """The protocol versions of the studies that a person sees. Read once per user object, which lives as a request."""
+    kept: list[tuple[int, Revealing]] | None = getattr(user, _KEPT, None)
+    if kept is None:
+        versions = ProtocolVersion.objects.filter(study__in=visible_studies(user))
+        kept = [(key, _by_protocol(source)) for key, source in versions.values_list("pk", "source")]
+        setattr(user, _KEPT, kept)
+    return kept

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from outcomes.arm_revealing import revealing_of
 from outcomes.models import QSTSession, Response
 from outcomes.scoring import load_instrument
 from studies.models import EligibilityDecision, Infusion, Participant, Visit
@@ -128,11 +129,13 @@ class _Saved:
 
 
 def _form(visit: Visit, assessment: DueAssessment, saved: _Saved, now: datetime) -> Form | None:
+    revealing = revealing_of(saved.participants[visit.participant_id])
     if assessment.kind == "form":
         label = FORM_LABELS.get(assessment.key)
         if label is None or (assessment.key in ONCE and visit.position > 1):
             return None
-        return Form(visit, assessment, label, _form_state(visit, assessment.key, saved, now))
+        state, telling = _form_state(visit, assessment.key, saved, now), revealing.tells("form", form=assessment.key)
+        return Form(visit, assessment, label, state, telling)
     instrument = load_instrument(assessment.key)
     response = saved.responses.get((visit.pk, assessment.key, assessment.minute, assessment.asked_of or ""))
     state = _response_state(response) if response else _open_state(visit, saved, now)
@@ -141,7 +144,7 @@ def _form(visit: Visit, assessment: DueAssessment, saved: _Saved, now: datetime)
         assessment,
         _label(instrument.name, assessment),
         state,
-        instrument.arm_revealing,
+        revealing.tells("response", instrument=assessment.key),
         response.pk if response else None,
     )
 

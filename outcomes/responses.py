@@ -13,6 +13,7 @@ import orjson
 from django.db import connection
 
 from outcomes import instrument_versions
+from outcomes.arm_revealing import tells
 from outcomes.models import InstrumentVersion, Response, ResponseItem, Score
 from outcomes.response_entry import MISSING_REASONS, NOT_IN_SOURCE, ResponseEntry, Status, checked_items
 from outcomes.response_findings import findings_of_entry
@@ -65,7 +66,7 @@ def _save(user: User, entries: Sequence[ResponseEntry]) -> list[Response]:
     for entry in entries:
         version = versions[entry.instrument]
         require(
-            may_enter_response(user, entry.participant.site, arm_revealing=version.arm_revealing),
+            may_enter_response(user, entry.participant.site, arm_revealing=tells(entry.participant, version)),
             f"enter {version.name} at site {entry.participant.site.code}",
         )
     return enter(user, entries)
@@ -252,7 +253,9 @@ def correct_response(
     """
     instrument = load_instrument(response.instrument.key, response.instrument.version)
     require(
-        may_enter_response(user, response.participant.site, arm_revealing=response.instrument.arm_revealing),
+        may_enter_response(
+            user, response.participant.site, arm_revealing=tells(response.participant, response.instrument)
+        ),
         f"correct {response.instrument.name} here",
     )
     if not reason.strip():

@@ -13,7 +13,8 @@ from studies.acting import verb
 from studies.consents import require_collection
 from studies.errors import InvalidEntries, InvalidEntry
 from studies.models import Finding, Participant, User
-from studies.permissions import may_answer_criteria, require
+from studies.permissions import may_answer_criteria, may_see_arm_revealing, require
+from studies.protocol.arm_revealing import Revealing
 from studies.protocol.eligibility import Finding as FindingPlan
 from studies.protocol.expression import Value
 from studies.protocol.pain_classification import PainFindings, classify
@@ -69,7 +70,7 @@ def enter_findings(
 
     Raises NotAllowed, ConsentMissing, InvalidEntries naming each finding at fault; a changed value needs a reason.
     """
-    require(may_answer_criteria(user, participant.site), "enter findings here")
+    require(may_enter_form(user, participant, form), "enter these findings here")
     require_collection(participant, form)
     plans = {plan.key: plan for plan in participant.protocol_version.definition.findings_on_form(form)}
     before = {f.key: _value(f) for f in participant.findings.filter(source_kind="form", key__in=plans)}
@@ -83,6 +84,13 @@ def enter_findings(
     if problems:
         raise InvalidEntries(problems)
     note(NewFinding(participant.pk, None, key, _stored(v), "form", participant.pk, form) for key, v in values.items())
+
+
+def may_enter_form(user: User, participant: Participant, form: str) -> bool:
+    """Whether a person may see and fill in a form of the site; one that tells the arm is the infusion unit's."""
+    if Revealing.of([participant.protocol_version.definition]).tells("form", form=form):
+        return may_see_arm_revealing(user, participant.site)
+    return may_answer_criteria(user, participant.site)
 
 
 def _stored(value: float | bool | str) -> float | str:

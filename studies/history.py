@@ -14,9 +14,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from studies.models import AuditEvent, Participant, User, record_kinds
 from studies.permissions import may_read_audit, may_see_arm_revealing, require
+from studies.protocol.arm_revealing import Revealing
 
-# Kinds whose values would tell the arm to those who rate or analyse efficacy.
-ARM_REVEALING_KINDS = frozenset({"reading", "safetyevent"})
 # That there is one at all would tell it.
 UNTOLD_KINDS = frozenset({"safetyevent", "safetyalert"})
 HIDDEN = "kept at the infusion unit"
@@ -57,34 +56,38 @@ def in_words(
     participant: Participant,
     events: Iterable[AuditEvent],
     *,
+    revealing: Revealing | None = None,
     revealing_responses: frozenset[int] = frozenset(),
     record_names: Mapping[tuple[str, int], str] | None = None,
     field: str = "",
 ) -> list[Change]:
     """Events in words, in the order given; moments on the clock of the participant's site.
 
-    revealing_responses: keys of responses to arm-revealing instruments, whose values are hidden from those who
-    may not see them. record_names: what measurement calls its records, by (kind, record). field: only changes of
-    this field (or item).
+    revealing: what tells the arm of this participant (without it, what the protocol marks), and revealing_responses:
+    keys of responses that do; their values are hidden from those who may not see them. record_names: what measurement
+    calls its records, by (kind, record). field: only changes of this field (or item).
     """
     events = list(events)
     sees_all = may_see_arm_revealing(user, participant.site)
-    revealing = frozenset() if sees_all else _revealing(participant, revealing_responses)
+    marks = revealing or Revealing.of([participant.protocol_version.definition])
+    told_by = frozenset() if sees_all else _revealing(participant, marks, revealing_responses)
     names = _Names(participant, events, record_names or {})
     changes = []
     for event in events:
-        hidden = not sees_all and (event.kind in ARM_REVEALING_KINDS or (event.kind, event.record) in revealing)
-        told = not (hidden and event.kind in UNTOLD_KINDS)
+        whole = not sees_all and (marks.tells(event.kind) or (event.kind, event.record) in told_by)
+        hidden = None if whole else frozenset() if sees_all else marks.columns(event.kind)
+        told = not (whole and event.kind in UNTOLD_KINDS)
         lines = tuple(_lines(event, names, hidden=hidden, field=field)) if told else ()
         if lines:
             changes.append(_change(event, names, lines))
     return changes
 
 
-def _revealing(participant: Participant, responses: frozenset[int]) -> frozenset[tuple[str, int]]:
-    """The (kind, record) of everything that came from arm-revealing responses or from the bedside."""
+def _revealing(participant: Participant, marks: Revealing, responses: frozenset[int]) -> frozenset[tuple[str, int]]:
+    """The (kind, record) of everything that came from arm-revealing responses or forms, or from the bedside."""
     raised = Q(source_kind="response", source_record__in=responses)
-    findings = participant.findings.filter(raised | Q(source_kind="infusion")).values_list("pk", flat=True)
+    telling = raised | Q(source_kind="infusion") | Q(key__in=marks.findings)
+    findings = participant.findings.filter(telling).values_list("pk", flat=True)
     alerts = participant.safety_alerts.filter(raised).values_list("pk", flat=True)
     found: dict[str, Iterable[int]] = {
         "response": responses,
@@ -109,19 +112,21 @@ def _change(event: AuditEvent, names: _Names, lines: tuple[Line, ...]) -> Change
     )
 
 
-def _lines(event: AuditEvent, names: _Names, *, hidden: bool, field: str) -> Iterable[Line]:
+def _lines(event: AuditEvent, names: _Names, *, hidden: frozenset[str] | None, field: str) -> Iterable[Line]:
+    """The values of an event; hidden: names of those that are not told, None for all."""
     old, new = event.old or {}, event.new or {}
     if event.kind == "finding":
-        yield names.finding(event, hidden=hidden)
+        yield names.finding(event, hidden=hidden is None)
         return
     for name in [*new, *(n for n in old if n not in new)]:
         empty = event.operation == "insert" and new[name] in (None, "", [])
         if name in ("id", "participant_id", "study_id") or empty or field not in ("", name):
             continue
+        kept = hidden is None or name in hidden
         yield Line(
             field_label(event.kind, name),
-            HIDDEN if hidden and name in old else names.text(event.kind, name, old.get(name)),
-            HIDDEN if hidden else names.text(event.kind, name, new.get(name)),
+            HIDDEN if kept and name in old else names.text(event.kind, name, old.get(name)),
+            HIDDEN if kept else names.text(event.kind, name, new.get(name)),
         )
 
 

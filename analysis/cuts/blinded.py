@@ -23,14 +23,15 @@ from analysis.cuts.manifest import (
     verify_folder,
     write_manifest,
 )
-from analysis.cuts.revealing import Revealing
 from analysis.cuts.snapshot import Counted, Snapshot, counted_in_file, snapshot
 from analysis.cuts.tables import CutTable, blinded_tables, restricted_tables
 from analysis.models import DataCut
+from outcomes.arm_revealing import flagged_instruments
 from studies.acting import Actor, Program, verb
 from studies.errors import TrialError
 from studies.models import Study
 from studies.protocol import cached_definition
+from studies.protocol.arm_revealing import Revealing
 
 Progress = Callable[[int, int], None]
 _OPEN, _STAFF_ONLY = 0o555, 0o550
@@ -89,7 +90,7 @@ def _write(cut: DataCut, database: Snapshot, progress: Progress) -> None:
     # Without its blinded part a restricted one is the rest of a worker that died between the two renames.
     remove_unfinished(restricted)
     versions = _protocol_versions(cut.study, database)
-    revealing = Revealing.of(cached_definition(source) for _, _, source in versions)
+    revealing = Revealing.of((cached_definition(s) for _, _, s in versions), flagged=flagged_instruments())
     parts = blinded_tables(revealing), restricted_tables(revealing)
     write = _Writing(cut.study, database, progress, all_steps=len(parts[0]) + len(parts[1]))
     about = _about(cut, database, versions)

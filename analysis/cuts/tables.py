@@ -8,8 +8,9 @@ import pyarrow as pa
 from django.apps import apps
 from django.db import models
 
-from analysis.cuts.revealing import ALL_ROWS, Revealing
+from analysis.cuts.revealing import ALL_ROWS, conditions
 from studies.models import Stamped
+from studies.protocol.arm_revealing import Revealing
 
 _OF_STUDY = "t.study_id = {study}"
 _OF_PARTICIPANT = "t.participant_id IN (SELECT id FROM studies_participant WHERE study_id = {study})"
@@ -127,7 +128,7 @@ class CutTable:
 
 def blinded_tables(revealing: Revealing) -> list[CutTable]:
     """The tables of the blinded cut: no row and no column in them reveals an arm."""
-    hidden = revealing.conditions()
+    hidden = conditions(revealing)
     return [
         _table(kind, f"({rows}) AND NOT ({hidden[kind]})" if kind in hidden else rows, revealing.columns(kind))
         for kind, rows in _ROWS.items()
@@ -140,7 +141,7 @@ def restricted_tables(revealing: Revealing) -> list[CutTable]:
 
     Of a kind with revealing columns all rows are here, in all columns.
     """
-    hidden = revealing.conditions()
+    hidden = conditions(revealing)
     whole = {kind for kind in _ROWS if revealing.columns(kind)}
     return [
         _table(kind, rows if kind in whole else f"({rows}) AND ({hidden[kind]})")

@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.datasets import Trial, local_days
 from analysis.interim.groups import Groups
 from analysis.interim.numbers import not_estimable, share, summary
+from studies.protocol.arm_revealing import Revealing
 
 # Monitoring plans commonly ask for entry within a week.
 _LATE_AFTER_DAYS = 7
@@ -145,7 +146,9 @@ def _forms(trial: Trial, visits: pd.DataFrame, responses: pd.DataFrame) -> dict[
     """Questionnaires of visits that took place, those apart that would tell the arm and are not in the blinded cut."""
     if trial.protocol is None:
         return not_estimable("The cut's protocol text cannot be read, so it is not known which forms are due.")
-    hidden = set(trial.protocol.arm_revealing.instruments)
+    versions = trial.cut.rows("instrumentversion", ["key", "arm_revealing"])
+    flagged = versions.loc[versions["arm_revealing"].astype(bool), "key"]
+    hidden = Revealing.of([trial.protocol], flagged=flagged).instruments
     done = visits[visits["done"]].set_index("id")["code"]
     at_visits = responses.assign(visit=responses["visit_id"].map(done)).dropna(subset=["visit"])
     status = at_visits.groupby(["visit", "status"]).size()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from studies.protocol.forms import FormKind
 from studies.protocol.schedule import collected_assessments
 from studies.protocol.section import Key, Section
 from studies.protocol.yaml_document import Mistake
+
+if TYPE_CHECKING:
+    from studies.protocol.definition import ProtocolDefinition
+
+# In every study, whatever its protocol says.
+ALWAYS = frozenset({"reading", "safetyevent"})
 
 
 class ArmRevealing(Section):
@@ -22,16 +29,64 @@ class ArmRevealing(Section):
     records: tuple[Key, ...] = ()
     fields: tuple[str, ...] = ()
 
-    def covers(
-        self, record: str, *, field: str | None = None, instrument: str | None = None, form: str | None = None
+
+@dataclass(frozen=True, slots=True)
+class Revealing:
+    """What tells the arm, by which pages, API, history, cuts and reports all go.
+
+    For a participant it comes from the protocol version of that participant; for a cut from all versions of the study
+    together, since what is in a file is there for everybody: once marked, always hidden.
+
+    records: kinds; fields: (kind, field); instruments, forms and findings: their keys.
+    """
+
+    records: frozenset[str] = ALWAYS
+    fields: frozenset[tuple[str, str]] = frozenset()
+    instruments: frozenset[str] = frozenset()
+    forms: frozenset[str] = frozenset()
+    findings: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, definitions: Iterable[ProtocolDefinition], *, flagged: Iterable[str] = ()) -> Revealing:
+        """Gather what protocol definitions mark; `flagged`: instruments whose own files say that they tell the arm."""
+        records, fields, forms, findings = set(ALWAYS), set(), set(), set()
+        instruments = set(flagged)
+        for definition in definitions:
+            marks = definition.arm_revealing
+            records |= {*marks.records}
+            fields |= {(kind, name) for kind, _, name in (address.partition(".") for address in marks.fields)}
+            instruments |= {*marks.instruments}
+            forms |= {*marks.forms}
+            findings |= {
+                finding.key
+                for finding in definition.findings
+                if finding.instrument in instruments
+                or finding.form in marks.forms
+                or (finding.record or "").partition(".")[0] in records
+            }
+        return cls(*(frozenset(marked) for marked in (records, fields, instruments, forms, findings)))  # type: ignore[arg-type]
+
+    def tells(
+        self,
+        record: str,
+        *,
+        field: str = "",
+        instrument: str | None = None,
+        form: str | None = None,
+        finding: str | None = None,
     ) -> bool:
-        """Whether a record, one field of it, or one that belongs to an instrument or form, tells the arm."""
+        """Whether a record, one field of it, or one that belongs to an instrument, form or finding, tells the arm."""
         return (
             record in self.records
             or instrument in self.instruments
             or form in self.forms
-            or (field is not None and f"{record}.{field}" in self.fields)
+            or finding in self.findings
+            or (record, field) in self.fields
         )
+
+    def columns(self, kind: str) -> frozenset[str]:
+        """The fields of a kind that reveal the arm although its rows do not."""
+        return frozenset(name for marked, name in self.fields if marked == kind)
 
 
 def mistakes_in_arm_revealing(sections: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -12,9 +12,9 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.cuts.revealing import Revealing
 from analysis.cuts.tables import CutTable, blinded_tables, restricted_tables
 from studies.protocol import ProtocolDefinition
+from studies.protocol.arm_revealing import Revealing
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 TAKEN = datetime(2026, 11, 24, 8, tzinfo=UTC)

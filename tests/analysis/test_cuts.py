@@ -19,13 +19,13 @@ from django.db import ProgrammingError, connection, transaction
 from analysis import cuts
 from analysis.cuts import blinded, tables
 from analysis.cuts.folders import new_folder
-from analysis.cuts.revealing import Revealing
 from analysis.cuts.snapshot import Counted, Snapshot, counted_in_file, snapshot
 from analysis.models import DataCut, Job
 from outcomes.models import ResponseItem
 from studies.acting import Program, acting
 from studies.errors import InvalidEntry, NotAllowed
 from studies.models import Membership, Participant, Role, stamped_models
+from studies.protocol.arm_revealing import Revealing
 from tests.analysis.small_trial import CLERK, SmallTrial, make_small_trial
 from tests.conftest import django_as
 

@@ -13,7 +13,7 @@ from outcomes.diary import note_diary_findings
 from outcomes.due import FORM_LABELS
 from studies import eligibility as verbs
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
-from studies.findings import enter_findings, values_of
+from studies.findings import enter_findings, may_enter_form, values_of
 from studies.models import CriterionResult, EligibilityDecision, Participant
 from studies.permissions import may_answer_criteria, may_decide_eligibility, require
 from studies.protocol.eligibility import Finding as FindingPlan
@@ -120,7 +120,7 @@ def findings(request: HttpRequest, identifier: str, form: str) -> HttpResponse:
     label = FORM_LABELS.get(form)
     if label is None:
         raise Http404
-    require(may_answer_criteria(user_of(request), person.site), f"enter {label.lower()} here")
+    require(may_enter_form(user_of(request), person, form), f"enter {label.lower()} here")
     known = {f.key: f for f in person.findings.filter(source_kind="form", source_field=form)}
     saved = {k: f.text if f.number is None else f"{f.number:g}" for k, f in known.items()}
     draft = f"findings/{person.pk}/{form}"

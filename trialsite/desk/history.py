@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 
-from outcomes.arm_revealing import revealing_responses
+from outcomes.arm_revealing import revealing_of, revealing_responses
 from outcomes.record_names import names_of
 from studies import history as trail
 from studies.models import record_kinds
@@ -30,7 +30,15 @@ def history(request: HttpRequest, identifier: str) -> HttpResponse:
     revealing = revealing_responses(person)
     hidden = frozenset() if may_see_arm_revealing(user, person.site) else revealing
     names = names_of(person, hidden=hidden)
-    changes = trail.in_words(user, person, rows, revealing_responses=revealing, record_names=names, field=field)
+    changes = trail.in_words(
+        user,
+        person,
+        rows,
+        revealing=revealing_of(person),
+        revealing_responses=revealing,
+        record_names=names,
+        field=field,
+    )
     return page(
         request,
         "history.html",

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 
 from studies.protocol import check, json_schema, load
+from studies.protocol.arm_revealing import Revealing
 from tests.studies.protocol.kalm import PROTOCOLS, TEXT, kalm
 
 AE = ["adverse_events", "concomitant_medication"]
@@ -159,13 +160,13 @@ def test_the_pain_class_decides_the_stratum(pain_class, grade, level):
 
 
 def test_what_tells_the_arm_is_marked():
-    marked = kalm().arm_revealing
-    assert marked.covers("response", instrument="cadss23")
-    assert marked.covers("reading", field="value")
-    assert marked.covers("sample", form="pharmacokinetics")
-    assert marked.covers("concomitantmedication", field="rescue_midazolam")
-    assert not marked.covers("concomitantmedication", field="term")
-    assert not marked.covers("response", instrument="phq9", form="vitals")
+    marked = Revealing.of([kalm()])
+    assert marked.tells("response", instrument="cadss23")
+    assert marked.tells("reading", field="value")
+    assert marked.tells("sample", form="pharmacokinetics")
+    assert marked.tells("concomitantmedication", field="rescue_midazolam")
+    assert not marked.tells("concomitantmedication", field="term")
+    assert not marked.tells("response", instrument="phq9", form="vitals")
 
 
 def test_the_consent_in_force_and_what_it_covers():
