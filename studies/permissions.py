@@ -166,3 +166,18 @@ def may_manage_data(user: Someone, study: Study) -> bool:
 
 def may_administer(user: Someone, study: Study) -> bool:
     return Role.ADMINISTRATOR in roles_in(user, study)
+
+
+def may_invite(user: Someone, site: Site) -> bool:
+    """Ask participants for forms that they fill in themselves, and enter how they want to be asked."""
+    return bool(roles_at(user, site) & SITE_STAFF)
+
+
+def may_clarify(user: Someone, site: Site) -> bool:
+    """Write beside a participant's own answers what was found out about them."""
+    return bool(roles_at(user, site) & {Role.COORDINATOR, Role.INVESTIGATOR})
+
+
+def may_set_site_contact(user: Someone, site: Site) -> bool:
+    """Say whom the participants of a site call."""
+    return bool(roles_at(user, site) & {Role.COORDINATOR, Role.INVESTIGATOR})

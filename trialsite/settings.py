@@ -11,6 +11,8 @@
 | TRIALSITE_IDENTITY_KEY_FILE | or the file that holds them, one a line |
 | TRIALSITE_QST_REFERENCE | the file of QST reference values that z-scores are computed from |
 | TRIALSITE_INSTRUMENTS | a folder of further instrument files (docs/instrument-files.md) |
+| TRIALSITE_ADDRESS | where the open door is reached from outside, for links in e-mails (http://localhost:8000) |
+| TRIALSITE_SMTP | smtp://user:password@host:587?from=address, smtps:// for TLS from the start; unset: to the log |
 | TRIALSITE_SECRET_KEY, TRIALSITE_HOSTS, TRIALSITE_ORIGINS, TRIALSITE_PRODUCTION, TRIALSITE_DEBUG | as named |
 """
 
@@ -20,7 +22,7 @@ import os
 import secrets
 import sys
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
@@ -184,6 +186,30 @@ AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 
+# Where participants and people of the open door reach it; links in e-mails begin so.
+DOOR_ADDRESS = os.environ.get("TRIALSITE_ADDRESS", "http://localhost:8000").rstrip("/")
+
+
+def _smtp() -> SplitResult:
+    """The mail server; empty: e-mails are written to the log of whoever sends them."""
+    address = urlsplit(os.environ.get("TRIALSITE_SMTP", ""))
+    if address.geturl() and (address.scheme not in ("smtp", "smtps") or not address.hostname):
+        raise ImproperlyConfigured("TRIALSITE_SMTP must be smtp://user:password@host:587 or smtps://... (TLS).")
+    return address
+
+
+_SMTP = _smtp()
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if _SMTP.hostname else 'console'}.EmailBackend"
+EMAIL_HOST = _SMTP.hostname or ""
+EMAIL_PORT = _SMTP.port or (465 if _SMTP.scheme == "smtps" else 587)
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = unquote(_SMTP.username or ""), unquote(_SMTP.password or "")
+EMAIL_USE_SSL = _SMTP.scheme == "smtps"
+# A participant's link never travels in the clear, except to a relay on the same machine.
+EMAIL_USE_TLS = _SMTP.scheme == "smtp" and _SMTP.hostname not in ("localhost", "127.0.0.1")
+DEFAULT_FROM_EMAIL = parse_qs(_SMTP.query).get("from", ["trial@localhost"])[-1]
+EMAIL_TIMEOUT = 10
+
+CSRF_FAILURE_VIEW = "trialsite.participant_door.views.csrf_failure"
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True

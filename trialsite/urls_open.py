@@ -14,5 +14,6 @@ urlpatterns = [
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("api/v1/", include("trialsite.urls_api")),
+    path("p/", include("trialsite.participant_door.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -6,7 +6,6 @@ from datetime import time
 
 from django.db import models
 
-
 from studies.models import Record, SameOwner
 
 

@@ -58,7 +58,9 @@ class Invitation(Record):
                 name="invitation_at_a_visit_of_the_participant",
                 through="visit",
                 owner="participant",
-                violation_error_message="The visit belongs to another participant. Choose one of this participant's own.",
+                violation_error_message=(
+                    "The visit belongs to another participant. Choose one of this participant's own."
+                ),
             ),
             SameOwner(
                 name="invitation_gave_a_response_of_the_participant",

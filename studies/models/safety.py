@@ -63,7 +63,10 @@ class AdverseEvent(Record):
 
 
 class SafetyAlert(Record):
-    """A task for the site's physician raised by what was entered, to be acknowledged in time."""
+    """A task for the site's physician raised by what was entered, to be acknowledged in time.
+
+    Whom it was mailed to, when, and to whom it went on when nobody acknowledged it: user names, never addresses.
+    """
 
     participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="safety_alerts")
     code = models.CharField(max_length=40)
@@ -74,6 +77,10 @@ class SafetyAlert(Record):
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=150, blank=True)
     action_taken = models.TextField(blank=True)
+    told_at = models.DateTimeField(null=True, blank=True)
+    told_to = models.JSONField(default=list, blank=True)
+    escalated_at = models.DateTimeField(null=True, blank=True)
+    escalated_to = models.JSONField(default=list, blank=True)
 
     class Meta:
         constraints = [

@@ -1,0 +1,113 @@
+"""Reminders of the diary: one e-mail an evening, with a link, to those who have not answered and want to be asked.
+
+Nothing in it names the illness, the drug, the study or the person. The address is read from the encrypted contact
+details for the moment of sending, and stands nowhere else.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from smtplib import SMTPException
+
+from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import IntegrityError, transaction
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from outcomes import door_keys
+from outcomes.contact_preferences import contact_of, is_quiet, language_of, preference_of, zone_of
+from outcomes.invitations import Askable, askable, ensure
+from outcomes.models import DoorKey, Reminder
+from studies import identity
+from studies.acting import Program, acting
+from studies.errors import ConsentMissing
+from studies.models import Participant, Study
+
+REMINDING = Program("diary reminders")
+# A beat that was late still reminds, but not in the middle of the night.
+LATEST = timedelta(hours=6)
+
+
+def remind(*, at: datetime) -> int:
+    """Send the reminders that are due at a moment; how many went out. Safe to run as often as one likes."""
+    return sum(_remind(person, at) for person in _candidates(at))
+
+
+def _candidates(at: datetime) -> list[Participant]:
+    """Participants in a study with a diary who can be written to, and were not yet today."""
+    rows = Participant.objects.filter(
+        status__in=[Participant.Status.SCREENING, Participant.Status.RANDOMISED],
+        study__origin=Study.Origin.CONDUCTED,
+        contact__isnull=False,
+    ).exclude(contact_preference__reminders=False)
+    return [p for p in rows.select_related("site", "study", "protocol_version") if p.protocol_version.definition.diary]
+
+
+def _remind(person: Participant, at: datetime) -> bool:
+    """Remind one participant, if this is the time. The row comes first: an e-mail is sent at most once a day."""
+    day = _day_to_ask_for(person, at)
+    form = next((f for f in askable(person, now=at) if f.day == day), None) if day else None
+    if day is None or form is None:
+        return False
+    address = identity.decrypt(person.contact.ciphertext).get("email", "")
+    if not address:
+        return False
+    claimed = _claim(person, form, day, at)
+    if claimed is None:
+        return False
+    reminder, link = claimed
+    return _send(reminder, address, link, at)
+
+
+def _day_to_ask_for(person: Participant, at: datetime) -> date | None:
+    """Today on the participant's clock, from the time wished until six hours later, never in quiet hours."""
+    wished = preference_of(person)
+    local = at.astimezone(zone_of(person, wished))
+    begins = local.replace(hour=wished.remind_at.hour, minute=wished.remind_at.minute, second=0, microsecond=0)
+    quiet = is_quiet(local.time(), wished.quiet_from, wished.quiet_to)
+    return local.date() if begins <= local < begins + LATEST and not quiet else None
+
+
+def _claim(person: Participant, form: Askable, day: date, at: datetime) -> tuple[Reminder, str] | None:
+    """The reminder's row and its link; None where there is one already, or nothing may be collected."""
+    try:
+        with acting(REMINDING, "diary reminder"), transaction.atomic():
+            invitation = ensure(person, form, now=at)
+            if invitation.begun_at is not None or Reminder.objects.filter(participant=person, day=day).exists():
+                return None
+            reminder = Reminder.objects.create(participant=person, invitation=invitation, day=day)
+            link = door_keys.issue(invitation, DoorKey.Kind.LINK, at=at, expires_at=invitation.expires_at)
+            return reminder, link
+    except (ConsentMissing, IntegrityError):
+        return None
+
+
+def _send(reminder: Reminder, address: str, token: str, at: datetime) -> bool:
+    message = diary_message(reminder.participant, address, token)
+    try:
+        message.send()
+    except (SMTPException, OSError) as error:
+        # The class only: a server's answer repeats the address.
+        reminder.failure = f"{type(error).__name__}: not sent"
+    else:
+        reminder.sent_at = at
+    with acting(REMINDING, "diary reminder sent"):
+        reminder.save(update_fields=["sent_at", "failure"])
+    return not reminder.failure
+
+
+def diary_message(participant: Participant, address: str, token: str) -> EmailMessage:
+    """The e-mail in the participant's language, with the link that opens today's entry."""
+    with translation.override(language_of(participant)):
+        text = render_to_string(
+            "participant_door/reminder.txt",
+            {"link": link_of(token), "telephone": contact_of(participant.site).telephone},
+        )
+        subject = render_to_string("participant_door/reminder_subject.txt").strip()
+        return EmailMessage(subject, text, to=[address])
+
+
+def link_of(token: str) -> str:
+    """The address that a participant opens."""
+    return f"{settings.DOOR_ADDRESS}/p/{token}/"
