@@ -74,7 +74,8 @@ def _daily(
     for timepoint in timepoints:
         first, last = timepoint.days or (0, 0)
         parts.append(rows[days.between(first, last)].assign(timepoint=timepoint.code))
-    return pd.concat(parts, ignore_index=True)
+    together: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return together
 
 
 def _at_visits(

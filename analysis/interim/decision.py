@@ -20,7 +20,33 @@ _FAMILIES: dict[str, Callable[[], sequential.Family]] = {
     "lan_demets_of": sequential.lan_demets_of,
     "lan_demets_pocock": sequential.lan_demets_pocock,
 }
-_NAMES = {"lan_demets_of": "Lan-DeMets, O'Brien-Fleming type", "lan_demets_pocock": "Lan-DeMets, Pocock type"}
+_WITH_PARAMETER: dict[str, Callable[[float], sequential.Family]] = {
+    "hwang_shih_decani": sequential.hwang_shih_decani,
+    "kim_demets": sequential.kim_demets,
+}
+_NAMES = {
+    "lan_demets_of": "Lan-DeMets, O'Brien-Fleming type",
+    "lan_demets_pocock": "Lan-DeMets, Pocock type",
+    "hwang_shih_decani": "Hwang-Shih-DeCani",
+    "kim_demets": "Kim-DeMets",
+}
+
+
+def family_of(looks: Looks) -> sequential.Family:
+    """The spending function of the plan's looks."""
+    if looks.spending in _WITH_PARAMETER:
+        return _WITH_PARAMETER[looks.spending](float(looks.spending_parameter or 0))
+    return family_named(looks.spending)
+
+
+def family_named(name: str) -> sequential.Family:
+    """A spending function without a parameter. Raises KeyError."""
+    return _FAMILIES[name]()
+
+
+def _spending_name(looks: Looks) -> str:
+    parameter = looks.spending_parameter
+    return _NAMES[looks.spending] if parameter is None else f"{_NAMES[looks.spending]} ({parameter:g})"
 
 
 def decision(
@@ -78,23 +104,37 @@ def _decide(
     _mark_crossings(path, design, looks)
     crossed_before = [each["look"] for each in path[:-1] if each["crossed"]]
     look = LookTaken(looks, design, path, effect, ended)
+    ahead = prospects.prospects(look)
+    outcome = _outcome(look, ahead["futility"])
     return {
+        "outcome": outcome,
         "z": effect["z"],
         "bound": look.bound,
         "nominal_p": float(design.nominal_p[look.index]),
         "alpha_spent": float(design.alpha_spent[look.index]),
         "alpha": looks.alpha,
         "sides": looks.sides,
-        "spending": _NAMES[looks.spending],
+        "spending": _spending_name(looks),
         "crossed": look.crossed,
         "crossed_before_at": crossed_before,
         "recommendation": _recommendation(look, crossed_before),
         "path": path,
         "bounds_to_come": _to_come(look),
         "planned_bounds": _planned_bounds(planned, looks),
-        **prospects.prospects(look),
-        "trail": _trail(look),
+        **ahead,
+        "trail": [*_trail(look), *_trail_of_futility(ahead, outcome)],
     }
+
+
+def _outcome(look: LookTaken, futility: Mapping[str, Any]) -> str:
+    """efficacy: a bound was crossed, here or before; futility: success has become unlikely, which binds nobody;
+    continue; or ended: this was the last look and no bound was crossed.
+    """
+    if look.stopped:
+        return "efficacy"
+    if look.ended:
+        return "ended"
+    return "futility" if futility["estimable"] and futility["below"] else "continue"
 
 
 def _planned(looks: Looks) -> sequential.Design:
@@ -103,7 +143,7 @@ def _planned(looks: Looks) -> sequential.Design:
         alpha=looks.alpha,
         beta=1 - looks.power,
         sides=looks.sides,
-        efficacy=_FAMILIES[looks.spending](),
+        efficacy=family_of(looks),
     )
 
 
@@ -150,6 +190,28 @@ def _planned_bounds(planned: sequential.Design, looks: Looks) -> list[dict[str, 
     ]
 
 
+_OUTCOMES = {
+    "efficacy": "stop for efficacy",
+    "futility": "futility shown, not binding: the level holds whatever is decided",
+    "continue": "continue",
+    "ended": "the trial has ended without crossing the bound",
+}
+
+
+def _trail_of_futility(ahead: Mapping[str, Any], outcome: str) -> list[dict[str, Any]]:
+    """The steps after the bound: conditional power against its threshold, and what all of them lead to."""
+    steps: list[tuple[str, Any, str]] = []
+    futility = ahead["futility"]
+    if futility["estimable"]:
+        drift = {"design": "the planned effect", "trend": "the trend so far", "null": "no effect"}[futility["drift"]]
+        steps = [
+            ("Conditional power", futility["conditional_power"], f"Of crossing a later bound, under {drift}"),
+            ("Futility threshold", futility["threshold"], "Analysis plan; never binding"),
+        ]
+    steps.append(("Decision", _OUTCOMES[outcome], "The comparisons above, in this order"))
+    return [{"step": step, "value": value, "source": source} for step, value, source in steps]
+
+
 def _trail(look: LookTaken) -> list[dict[str, Any]]:
     looks, effect, units = look.looks, look.effect, look.path[-1]["units"]
     compared = f"{effect['active']} minus {effect['reference']} at {effect['timepoint']}"
@@ -158,7 +220,7 @@ def _trail(look: LookTaken) -> list[dict[str, Any]]:
         ("Maximum information", looks.maximum_information, "Analysis plan"),
         ("Information fraction", units / looks.maximum_information, "Units / maximum"),
         ("Alpha, one side", looks.alpha, "Analysis plan"),
-        ("Alpha spent up to this look", float(look.design.alpha_spent[look.index]), _NAMES[looks.spending]),
+        ("Alpha spent up to this look", float(look.design.alpha_spent[look.index]), _spending_name(looks)),
         ("Efficacy bound (z)", look.bound, "Recursive integration at the information that came"),
         ("Nominal one-sided p at the bound", float(look.design.nominal_p[look.index]), "1 − Φ(bound)"),
         ("Estimate", effect["estimate"], f"Primary model, {compared}"),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.datasets import Trial
+from analysis.interim.events import had_any
 from analysis.interim.groups import Groups
 from analysis.interim.numbers import estimated, fields, not_estimable, share
 from analysis.statistics import ancova, proportions
@@ -18,8 +19,8 @@ def responders(trial: Trial, groups: Groups) -> dict[str, Any]:
     """For each definition of response in the plan: responders by arm, risk differences, numbers needed to treat.
 
     Missing at the endpoint's time, or at baseline where response is a percentage, counts as no response.
-    Miettinen-Nurminen intervals. Intercurrent events are not among the records of a cut, so those that would
-    make a non-responder are named and not applied.
+    Miettinen-Nurminen intervals. Those who had an intercurrent event that the plan names are non-responders; events
+    that the cut does not record are named as not applied.
     """
     rule = trial.plan.responders
     if rule is None:
@@ -27,8 +28,10 @@ def responders(trial: Trial, groups: Groups) -> dict[str, Any]:
     endpoint = trial.plan.endpoint(rule.endpoint)
     population, contrasts = _population(trial, endpoint), _contrasts(trial, endpoint)
     chosen = groups.within(trial.population(population))
+    had, not_applied = had_any(trial, rule.non_responder_after)
     rows = []
-    for label, response in _definitions(trial, rule, endpoint):
+    for label, better in _definitions(trial, rule, endpoint):
+        response = better & ~had
         rows.append(
             {
                 "definition": label,
@@ -42,7 +45,8 @@ def responders(trial: Trial, groups: Groups) -> dict[str, Any]:
         "at": endpoint.at,
         "population": population,
         "missing_counts_as": rule.missing,
-        "not_applied": list(rule.non_responder_after),
+        "not_applied": not_applied,
+        "after_event": [share(int(had.reindex(ids).sum()), len(ids)) for _, ids in chosen],
         "groups": chosen.head(),
         "missing": [
             {"missing": int(trial.values(endpoint).loc[ids, endpoint.at].isna().sum()), "n": len(ids)}

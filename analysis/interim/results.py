@@ -10,15 +10,22 @@ import pandas as pd
 
 from analysis.datasets import Cut, Trial, load_trial, open_cut
 from analysis.interim import baseline, disposition, safety
+from analysis.interim.blinding import blinding
 from analysis.interim.consort import consort
 from analysis.interim.data_quality import data_quality, missing_patterns_by_arm, not_finite
 from analysis.interim.decision import decision
 from analysis.interim.enrolment import enrolment
+from analysis.interim.estimands import estimands
+from analysis.interim.events import intercurrent_events
 from analysis.interim.groups import Groups, as_treated, by_arm, pooled
 from analysis.interim.loss_of_response import loss_of_response
+from analysis.interim.mechanism import mechanism
 from analysis.interim.models import fitted
-from analysis.interim.numbers import plain
+from analysis.interim.numbers import not_estimable, plain
+from analysis.interim.order_of_testing import order_of_testing
+from analysis.interim.proportion_models import proportion_models
 from analysis.interim.responders import effect_sizes, responders
+from analysis.interim.sensitivity import sensitivity
 from analysis.interim.sensory_profile import sensory_profile
 from analysis.interim.stopping import stopping
 from analysis.interim.subgroups import subgroups
@@ -67,31 +74,54 @@ def closed_result(
     number = len(earlier) + 1 if look is None else look
     trial = load_trial(cut_dir, plan, look=number)
     groups = by_arm(trial, arms)
+    restricted, treated = open_cut(restricted_dir), as_treated(trial, arms)
+    found: dict[str, Any] = {
+        "kind": "closed",
+        "trial": _about(trial, number if trial.plan.looks else look),
+        "arms": groups.head(),
+        **_efficacy(trial, groups, earlier, number),
+        **_descriptions(trial, groups),
+        **_safety(trial, restricted, treated),
+    }
+    found["multiplicity"] = order_of_testing(trial.plan, found, earlier)
+    found["estimands"] = estimands(trial.plan, found)
+    return _plain_dict(found)
+
+
+def _efficacy(trial: Trial, groups: Groups, earlier: Sequence[Mapping[str, Any]], number: int) -> dict[str, Any]:
+    """The decision and every analysis of the plan that compares the arms."""
     models = [
         fitted(trial, groups, model) for model in trial.plan.models if model.method != "difference_of_proportions"
     ]
     primary = next(model for model in models if model["primary"])
-    return _plain_dict(
-        {
-            "kind": "closed",
-            "trial": _about(trial, number if trial.plan.looks else look),
-            "arms": groups.head(),
-            "decision": decision(trial, groups, primary, earlier, number),
-            "models": models,
-            "responders": responders(trial, groups),
-            "effect_sizes": effect_sizes(trial, groups),
-            "loss_of_response": loss_of_response(trial, groups),
-            "subgroups": subgroups(trial, groups),
-            "sensory_profile": sensory_profile(trial, groups),
-            "descriptives": baseline.descriptives(trial, groups),
-            "consort": consort(trial, groups),
-            "missing_patterns": missing_patterns_by_arm(trial, groups),
-            "not_finite": not_finite(trial),
-            "disposition": disposition.after_randomisation(trial, groups),
-            "baseline": baseline.baseline(trial, groups),
-            **_safety(trial, open_cut(restricted_dir), as_treated(trial, arms)),
-        }
-    )
+    planned = trial.plan.looks.planned if trial.plan.looks else ()
+    return {
+        "decision": decision(trial, groups, primary, earlier, number),
+        "models": models,
+        "proportions": proportion_models(trial, groups),
+        "sensitivity": sensitivity(trial, groups, final=number >= len(planned)),
+        "subgroups": subgroups(trial, groups),
+        "responders": responders(trial, groups),
+        "effect_sizes": effect_sizes(trial, groups),
+        "loss_of_response": loss_of_response(trial, groups),
+        **mechanism(trial, groups, earlier),
+        "blinding": blinding(trial, groups),
+        "intercurrent_events": intercurrent_events(trial, groups),
+        "pharmacokinetics": not_estimable("A cut holds no concentrations: samples are not among the records."),
+    }
+
+
+def _descriptions(trial: Trial, groups: Groups) -> dict[str, Any]:
+    """What the arms are like, side by side."""
+    return {
+        "descriptives": baseline.descriptives(trial, groups),
+        "sensory_profile": sensory_profile(trial, groups),
+        "disposition": disposition.after_randomisation(trial, groups),
+        "consort": consort(trial, groups),
+        "missing_patterns": missing_patterns_by_arm(trial, groups),
+        "not_finite": not_finite(trial),
+        "baseline": baseline.baseline(trial, groups),
+    }
 
 
 def _safety(trial: Trial, restricted: Cut, treated: Groups) -> dict[str, Any]:

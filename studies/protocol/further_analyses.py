@@ -123,6 +123,7 @@ class Dissociation(Section):
     df: Literal["kenward_roger", "satterthwaite"] = "kenward_roger"
     response_from: Annotated[float, Field(gt=0)] = 0.5
     end_day: Annotated[int, Field(ge=2)] = 84
+    seed: Annotated[int, Field(ge=0)] = 0
 
 
 class Mediation(Section):

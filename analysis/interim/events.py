@@ -1,0 +1,101 @@
+"""Intercurrent events, read from the cut as the plan says: who had one, and on which day it began (ICH E9(R1)).
+
+An event never deletes data; what it means is decided where an estimand's analysis uses it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.datasets import Trial, local_days
+from analysis.interim.groups import Groups
+from analysis.interim.numbers import share
+from studies.protocol.analysis_plan import Endpoint, IntercurrentEvent, RecordedAs, Timepoint
+
+_ANSWERED = ("complete", "partial")
+
+
+def intercurrent_events(trial: Trial, groups: Groups) -> list[dict[str, Any]]:
+    """Every event of the estimand: how it is handled, and how many had it in each arm, where the cut records it."""
+    rows = []
+    for event in trial.plan.events:
+        days = event_days(trial, event)
+        cells = None if days is None else [share(int(ids.isin(days.index).sum()), len(ids)) for _, ids in groups]
+        about = event.model_dump(mode="json", include={"id", "event", "strategy", "supplementary"})
+        rows.append({**about, "recorded": cells is not None, "cells": cells})
+    return rows
+
+
+def event_days(trial: Trial, event: IntercurrentEvent) -> pd.Series[Any] | None:
+    """The first day of an event, by participant, of those who had it; None where the plan names no record of it."""
+    if event.recorded_as is None:
+        return None
+    readers = {"withdrawal": _withdrawals, "infusion_incomplete": _incomplete, "diary_above": _above}
+    return readers[event.recorded_as.kind](trial, event.recorded_as).dropna()
+
+
+def had_any(trial: Trial, names: tuple[str, ...]) -> tuple[pd.Series[bool], list[str]]:
+    """Who had one of these events by the data date, and which of them the cut does not record."""
+    had = pd.Series(data=False, index=trial.people.index)
+    unknown = []
+    for name in names:
+        event = next((each for each in trial.plan.events if each.id == name), None)
+        days = None if event is None else event_days(trial, event)
+        if days is None:
+            unknown.append(name)
+        else:
+            had |= had.index.isin(days.index)
+    return had, unknown
+
+
+def from_event_on(trial: Trial, endpoint: Endpoint, names: tuple[str, ...]) -> pd.DataFrame:
+    """For every participant and timepoint of an endpoint: whether it lies at or after the first of these events.
+
+    A diary week counts as after an event that began on one of its days. Raises ValueError for a visit without a day.
+    """
+    first = pd.Series(pd.NaT, index=trial.people.index, dtype="datetime64[us]")
+    for event in trial.plan.events:
+        days = event_days(trial, event) if event.id in names else None
+        if days is not None:
+            first = pd.concat([first, days.reindex(first.index)], axis=1).min(axis=1)
+    elapsed = (first - trial.people["day0"]).dt.days
+    return pd.DataFrame({each.code: elapsed <= _last_day(trial, each) for each in endpoint.timepoints})
+
+
+def _last_day(trial: Trial, timepoint: Timepoint) -> int:
+    if timepoint.days:
+        return timepoint.days[1]
+    visit = trial.protocol.visit(timepoint.visit or "") if trial.protocol else None
+    if visit is None or visit.day is None:
+        raise ValueError(f"{timepoint.code} has no day, so it is not known whether it lies after an event.")
+    return visit.day
+
+
+def _withdrawals(trial: Trial, _: RecordedAs) -> pd.Series[Any]:
+    ended = trial.cut.rows("participant", ["id", "ended_on"]).set_index("id")["ended_on"].reindex(trial.people.index)
+    return ended.where(trial.people["status"].eq("withdrawn"))
+
+
+def _incomplete(trial: Trial, recorded: RecordedAs) -> pd.Series[Any]:
+    people = trial.people
+    return people["infusion_on"].where(people["delivered_percent"] < (recorded.below_percent or 0))
+
+
+def _above(trial: Trial, recorded: RecordedAs) -> pd.Series[Any]:
+    first, last = recorded.days or (0, 0)
+    versions = trial.cut.rows("instrumentversion", ["id"], where=[("key", "==", recorded.instrument)])
+    rows = trial.cut.rows(
+        "response",
+        ["id", "participant_id", "day", "completed_at"],
+        where=[("instrument_id", "in", versions["id"].to_list()), ("status", "in", _ANSWERED)],
+    )
+    values = trial.cut.rows("responseitem", ["response_id", "value"], where=[("item", "==", recorded.item)])
+    rows = rows.merge(values.dropna(), left_on="id", right_on="response_id")
+    rows = rows[rows["participant_id"].isin(trial.people.index) & rows["day"].notna()].reset_index(drop=True)
+    answered = local_days(rows["completed_at"], rows["participant_id"].map(trial.people["zone"]))
+    elapsed = (rows["day"] - trial.people["day0"].reindex(rows["participant_id"]).to_numpy()).dt.days
+    chosen = rows[(rows["value"] > (recorded.above or 0)) & elapsed.between(first, last) & (answered <= trial.until)]
+    first: pd.Series[Any] = chosen.groupby("participant_id")["day"].min()
+    return first

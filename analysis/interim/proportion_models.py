@@ -1,0 +1,97 @@
+"""Responder endpoints that are tested: response counted as the plan says, compared within strata."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from analysis.datasets import Trial
+from analysis.interim.events import had_any
+from analysis.interim.groups import Groups
+from analysis.interim.numbers import estimated, fields, share
+from analysis.interim.responders import improvement_percent
+from analysis.statistics import proportions
+from studies.protocol.analysis_plan import Contrast, Endpoint, Model
+
+_TOLERANCE = 1e-9
+
+
+def proportion_models(trial: Trial, groups: Groups) -> list[dict[str, Any]]:
+    """Every difference of proportions of the plan whose endpoint is a response.
+
+    Missing values, and the intercurrent events that the plan's responders name, count as no response. The common
+    difference of the strata with its interval (Sato 1989), and z from the Cochran-Mantel-Haenszel test, positive
+    towards benefit; without strata one table.
+    """
+    chosen = [model for model in trial.plan.models if model.method == "difference_of_proportions"]
+    return [_model(trial, groups, model) for model in chosen if trial.plan.endpoint(model.endpoint).type == "responder"]
+
+
+def _model(trial: Trial, groups: Groups, model: Model) -> dict[str, Any]:
+    endpoint = trial.plan.endpoint(model.endpoint)
+    within = groups.within(trial.population(model.population))
+    response, not_applied = _response(trial, endpoint)
+    return {
+        "id": model.id,
+        "endpoint": endpoint.id,
+        "label": endpoint.label,
+        "at": endpoint.at,
+        "population": model.population,
+        "strata": list(model.covariates),
+        "not_applied": not_applied,
+        "groups": within.head(),
+        "cells": [share(int(response.reindex(ids).sum()), len(ids)) for _, ids in within],
+        "contrasts": [_compared(trial, response, within, model, each) for each in model.contrasts],
+    }
+
+
+def _response(trial: Trial, endpoint: Endpoint) -> tuple[pd.Series[bool], list[str]]:
+    """Who responded, and the intercurrent events that should have made a non-responder but are not recorded."""
+    better = improvement_percent(trial, endpoint)[endpoint.at]
+    rule = trial.plan.responders
+    had, not_applied = had_any(trial, rule.non_responder_after if rule else ())
+    return (better >= (endpoint.responder_percent or 0) - _TOLERANCE) & ~had, not_applied
+
+
+def _compared(
+    trial: Trial, response: pd.Series[bool], groups: Groups, model: Model, contrast: Contrast
+) -> dict[str, Any]:
+    def compute() -> dict[str, Any]:
+        tables = _tables(trial, response, groups, model, contrast)
+        found = proportions.stratified(tables)
+        toward = np.sign(found.risk_difference.estimate) if found.chi_square else 0.0
+        z = float(toward * np.sqrt(found.chi_square))
+        if not np.isfinite(z):
+            raise ValueError("Everybody or nobody responded: there is nothing to test.")
+        return {
+            **fields(found.risk_difference),
+            "p": found.p,
+            "z": z,
+            "one_sided_p": float(stats.norm.sf(z)),
+        }
+
+    return {"active": contrast.active, "reference": contrast.reference, **estimated(compute)}
+
+
+def _tables(
+    trial: Trial, response: pd.Series[bool], groups: Groups, model: Model, contrast: Contrast
+) -> list[list[list[int]]]:
+    """Stratum x (active, control) x (yes, no)."""
+    members = dict(groups)
+    if not (len(members.get(contrast.active, ())) and len(members.get(contrast.reference, ()))):
+        raise ValueError("One of the two arms has no participants.")
+    frame = trial.strata.assign(site=trial.people["site"], sex=trial.people["sex"])
+    names = [name for each in model.covariates for name in (trial.strata.columns if each == "strata" else [each])]
+    stratum = frame[names].fillna("").agg(" ".join, axis=1) if names else pd.Series("all", index=frame.index)
+    tables = []
+    for level in sorted(set(stratum.loc[groups.member.index])):
+        rows = []
+        for code in (contrast.active, contrast.reference):
+            here = [key for key in members[code] if stratum[key] == level]
+            yes = int(response.reindex(here).sum())
+            rows.append([yes, len(here) - yes])
+        tables.append(rows)
+    return tables
