@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,15 +42,25 @@ def simulate_here(
         for first in range(0, trials, size)
     ]
     found: list[FloatArray] = []
-    # Not forked: threads of the parent's numerical libraries would not survive it.
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for rows in pool.map(_simulated, tasks):
+    with _workers(processes) as share_out:
+        for rows in share_out(_simulated, tasks):
             found.append(rows)
             if progress:
                 progress(sum(map(len, found)), trials * len(chosen))
     each_has = len(found) // len(chosen)
     rows_of = [np.concatenate(found[place * each_has : (place + 1) * each_has]) for place in range(len(chosen))]
     return result_bytes(definition, models, rows_of, seed=seed)
+
+
+@contextmanager
+def _workers(processes: int) -> Iterator[Callable[..., Iterator[FloatArray]]]:
+    """A `map` over so many processes; one of them is this one."""
+    if processes == 1:
+        yield map
+        return
+    # Not forked: threads of the parent's numerical libraries would not survive it.
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        yield pool.map
 
 
 def _simulated(task: Task) -> FloatArray:

@@ -60,8 +60,7 @@ class Command(BaseCommand):
 
     def _order(self, text: str, scenarios: list[str], options: dict[str, Any]) -> None:
         """A recorded run of the version that was loaded from this file."""
-        sha256 = load(text, source="").sha256
-        version = ProtocolVersion.objects.filter(sha256=sha256).order_by("pk").last()
+        version = ProtocolVersion.objects.filter(sha256=sha256_of(text.encode())).order_by("pk").last()
         if version is None:
             raise CommandError("This protocol is not loaded here: run load_protocol first, or use --workers local.")
         try:
