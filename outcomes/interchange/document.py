@@ -10,11 +10,12 @@ from outcomes.imports.refusals import Refusal
 from outcomes.interchange.cells import Cell
 from outcomes.interchange.element import Element
 
-Format = Literal["odm", "redcap_dictionary", "redcap_records", "fhir_questionnaire", "fhir_responses"]
+Format = Literal["odm", "redcap_dictionary", "redcap_records", "redcap_events", "fhir_questionnaire", "fhir_responses"]
 FORMATS: Mapping[str, str] = {
     "odm": "CDISC ODM-XML 1.3",
     "redcap_dictionary": "REDCap data dictionary",
     "redcap_records": "REDCap records",
+    "redcap_events": "REDCap list of events",
     "fhir_questionnaire": "FHIR R4 Questionnaire",
     "fhir_responses": "FHIR R4 QuestionnaireResponse",
 }

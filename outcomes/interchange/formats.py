@@ -10,7 +10,6 @@ from outcomes.interchange.refused import refuse_file
 Kind = Literal["xml", "csv", "json"]
 _HEAD = 4096
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
-_ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _SAS_TRANSPORT = b"HEADER RECORD*******"
 _OTHERS: tuple[tuple[tuple[bytes, ...], str], ...] = (
     (
@@ -18,8 +17,15 @@ _OTHERS: tuple[tuple[tuple[bytes, ...], str], ...] = (
         "This is a zip archive or an Excel workbook; neither is opened here. Unpack it and bring the file itself, or"
         " save the sheet as CSV in UTF-8.",
     ),
-    ((b"\x1f\x8b",), "This is a gzip archive; it is not opened here. Unpack it and bring the file itself."),
-    ((b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ"), "This is an archive; it is not opened here. Unpack it first."),
+    (
+        (b"\x1f\x8b",),
+        "This is compressed (gzip), as a CDISC Dataset-JSON .dsjc is, and is not opened here. Bring the file itself:"
+        " ODM-XML 1.3.2 or REDCap CSV; datasets in tables are not read.",
+    ),
+    (
+        (b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"\x78\x9c", b"\x78\xda"),
+        "This is an archive; it is not opened here. Unpack it first.",
+    ),
     (
         (_SAS_TRANSPORT,),
         "This is a SAS transport file (XPT): tabulated datasets, not forms and their values. Bring ODM-XML 1.3.2 or"
@@ -28,11 +34,6 @@ _OTHERS: tuple[tuple[tuple[bytes, ...], str], ...] = (
     ((b"\x00\x00\x00\x00\x00\x00\x00\x00",), "This is a SAS dataset. Bring ODM-XML 1.3.2 or CSV."),
     ((b"%PDF",), "This is a PDF. Bring the data themselves: ODM-XML 1.3.2 or REDCap CSV."),
     ((b"\xd0\xcf\x11\xe0",), "This is an old Excel or Word file. Save the sheet as CSV in UTF-8."),
-    (
-        _ZLIB,
-        "This is compressed, as a compressed CDISC Dataset-JSON (.dsjc) is: tabulated datasets, not forms and their"
-        " values. Bring ODM-XML 1.3.2 of the study.",
-    ),
 )
 _DATASET_JSON = (
     "This is CDISC Dataset-JSON: tabulated datasets, not forms and their values. Bring ODM-XML 1.3.2 of the study."

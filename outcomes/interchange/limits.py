@@ -7,7 +7,7 @@ from __future__ import annotations
 
 MEGABYTE = 1_000_000
 # Bytes of a whole file.
-LARGEST_XML = 64 * MEGABYTE
+LARGEST_XML = 32 * MEGABYTE
 LARGEST_CSV = 16 * MEGABYTE
 LARGEST_JSON = 4 * MEGABYTE
 # Bytes read without any element beginning or ending: one value, or one tag.

@@ -1,4 +1,4 @@
-"""Cells of an ODM file held against its definitions: what is not declared is refused, what breaks a rule is in doubt."""
+"""Cells of an ODM file held against its definitions: the undeclared is refused, what breaks a rule is in doubt."""
 
 from __future__ import annotations
 

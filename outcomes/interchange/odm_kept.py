@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from outcomes.interchange.cells import Cell
+from outcomes.interchange.cells import Address, Cell
 from outcomes.interchange.element import Element, element, is_foreign
 from outcomes.interchange.odm_schema import ALIASED, CODE_LIST_TYPES, place
 
@@ -52,7 +52,7 @@ def _valid(each: Element, path: str, keeping: _Keeping) -> Element:
     for name, valid in _repairs(each):
         kept.append((_ATTRIBUTE, name, attributes[name]))
         attributes[name] = valid
-    children = []
+    children: list[Element] = []
     for number, child in enumerate(each.children):
         if is_foreign(child.tag):
             kept.append((_CHILD, str(number), json.dumps(child.as_json(), ensure_ascii=False)))
@@ -143,7 +143,7 @@ def restored(study: Element | None, cells: Iterable[Cell]) -> tuple[Element | No
 
 def _restored(each: Element, path: str, elsewhere: dict[str, list[tuple[str, str, str]]]) -> Element:
     kept = list(elsewhere.get(path, ()))
-    children = []
+    children: list[Element] = []
     for child in each.children:
         context = child.get("Context")
         if child.tag == "Alias" and context.startswith(MARK):
@@ -166,7 +166,8 @@ def _was_added(child: Element) -> bool:
 
 
 def _restored_cells(cells: list[Cell]) -> list[Cell]:
-    back, of_items = [], {}
+    back: list[Cell] = []
+    of_items: dict[Address, Mapping[str, str]] = {}
     for cell in cells:
         event = "" if cell.address.event == NO_EVENT else cell.address.event
         address = cell.address._replace(event=event, event_repeat=cell.address.event_repeat if event else "")

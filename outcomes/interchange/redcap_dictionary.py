@@ -144,7 +144,7 @@ def _field(row: int, cells: dict[str, str], refusals: list[Refusal]) -> Field:
             refusals.append(Refusal(row, column, text, why))
     if kind not in _TYPES:
         refusals.append(Refusal(row, TYPE, cells[TYPE], f"Known types are {', '.join(sorted(_TYPES))}."))
-    choices = _FIXED.get(kind, ())
+    choices: tuple[tuple[str, str], ...] = _FIXED.get(kind, ())
     if kind in CHOICE_TYPES:
         choices = tuple(_choices(row, cells[CHOICES], refusals))
     return Field(row, name, form, kind, cells[LABEL], choices, cells)
@@ -167,7 +167,7 @@ def _choices(row: int, text: str, refusals: list[Refusal]) -> Iterator[tuple[str
 
 
 def _numbers(fields: dict[str, Field]) -> dict[str, bool]:
-    numbers = {}
+    numbers: dict[str, bool] = {}
     for each in fields.values():
         if each.kind == "checkbox":
             numbers |= {f"{each.name}___{checkbox_code(code)}": True for code, _ in each.choices}

@@ -29,6 +29,7 @@ from outcomes.interchange.redcap_dictionary import (
     columns_of,
     status_field,
 )
+from outcomes.interchange.redcap_events import Events
 
 NAMESPACE = "https://projectredcap.org"
 CONTEXT = "expression"
@@ -52,6 +53,30 @@ def as_document(dictionary: Dictionary, *, project: str, events: tuple[Element, 
     )
 
 
+def events_only(events: Events, *, project: str) -> Element:
+    """A Study element that has the events of a project, and nothing else yet."""
+    version = {"OID": f"Metadata.{_compact(project)}", "Name": project}
+    defined = events.definitions((), ())
+    about = _about(project, "REDCap's list of events")
+    return element(
+        "Study", {"OID": f"Project.{_compact(project)}"}, about, element("MetaDataVersion", version, *defined)
+    )
+
+
+def _compact(project: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]", "", project) or "project"
+
+
+def _about(project: str, said: str) -> Element:
+    return element(
+        "GlobalVariables",
+        {},
+        element("StudyName", text=project),
+        element("StudyDescription", text=said),
+        element("ProtocolName", text=project),
+    )
+
+
 def as_study(
     dictionary: Dictionary, *, project: str, events: tuple[Element, ...] = (), own_columns: OwnColumns | None = None
 ) -> Element:
@@ -60,12 +85,8 @@ def as_study(
     own_columns: by form, the columns of REDCap's own that a file has.
     """
     own = own_columns or {}
-    name = re.sub(r"[^A-Za-z0-9]", "", project) or "project"
-    about = (
-        element("StudyName", text=project),
-        element("StudyDescription", text=f"REDCap data dictionary {dictionary.file.name}"),
-        element("ProtocolName", text=project),
-    )
+    name = _compact(project)
+    about = _about(project, f"REDCap data dictionary {dictionary.file.name}")
     attributes = {"OID": f"Metadata.{name}", "Name": project, _own("RecordIdField"): dictionary.record_id}
     references = [
         element("StudyEventRef", {"StudyEventOID": event.get("OID"), "OrderNumber": str(number), "Mandatory": "No"})
@@ -84,7 +105,7 @@ def as_study(
         *_conditions(dictionary),
         *_methods(dictionary),
     )
-    return element("Study", {"OID": f"Project.{name}"}, element("GlobalVariables", {}, *about), version)
+    return element("Study", {"OID": f"Project.{name}"}, about, version)
 
 
 def _own(name: str) -> str:
@@ -168,9 +189,9 @@ def _items(dictionary: Dictionary, own: OwnColumns) -> Iterator[Element]:
     for form in dictionary.forms:
         status = status_field(form)
         attributes = {"OID": status, "Name": status, "DataType": "text", "Length": "1"}
-        own = {_own("Variable"): status, _own("FieldType"): "select", _own("SectionHeader"): "Form Status"}
+        vendor = {_own("Variable"): status, _own("FieldType"): "select", _own("SectionHeader"): "Form Status"}
         listed = element("CodeListRef", {"CodeListOID": f"{status}.choices"})
-        yield element("ItemDef", attributes | own, _question("Complete?"), listed)
+        yield element("ItemDef", attributes | vendor, _question("Complete?"), listed)
 
 
 _KEPT = {

@@ -1,0 +1,126 @@
+"""FHIR R4 Questionnaire and QuestionnaireResponse (JSON, alone or in a Bundle), put in ODM's terms.
+
+Source: HL7 FHIR R4 (4.0.1), resources Questionnaire and QuestionnaireResponse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from outcomes.imports.refusals import ImportRefused, Refusal
+from outcomes.interchange import limits
+from outcomes.interchange.cells import Cell
+from outcomes.interchange.document import Document
+from outcomes.interchange.element import Element
+from outcomes.interchange.fhir_questionnaire import as_study
+from outcomes.interchange.fhir_responses import cells_of
+from outcomes.interchange.refused import LineRefusal, refuse_file
+
+QUESTIONNAIRE, RESPONSE, BUNDLE = "Questionnaire", "QuestionnaireResponse", "Bundle"
+Resource = Mapping[str, Any]
+
+
+def read_fhir(content: bytes, *, name: str, stored: Element | None = None) -> Document:
+    """Read questionnaires and responses. stored: the questionnaires that are here, for responses without theirs.
+
+    Raises ImportRefused for what is no such resource, for items of unknown types, and for responses that name items
+    which no questionnaire has.
+    """
+    resources = _resources(_parsed(content, name), name)
+    if wrong := next(iter(_misshapen(resources)), None):
+        raise refuse_file(name, f"{wrong} is not what FHIR R4 has there.")
+    questionnaires = [each for each in resources if each["resourceType"] == QUESTIONNAIRE]
+    responses = [each for each in resources if each["resourceType"] == RESPONSE]
+    remarks: list[Refusal] = []
+    refusals: list[Refusal] = []
+    study = as_study(questionnaires, remarks, refusals) if questionnaires else None
+    known = study or stored
+    if responses and known is None:
+        raise refuse_file(name, "The file holds responses and not their questionnaire. Bring the questionnaire first.")
+    cells: tuple[Cell, ...] = cells_of(responses, known, refusals) if known is not None else ()
+    if refusals:
+        raise ImportRefused(name, refusals)
+    version = known.first("MetaDataVersion") if known else None
+    return Document(
+        name=name,
+        format="fhir_responses" if responses else "fhir_questionnaire",
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        study_oid=known.get("OID") if known else "",
+        version_oid=version.get("OID") if version else "",
+        study=study,
+        cells=cells,
+        remarks=tuple(remarks),
+    )
+
+
+def _parsed(content: bytes, name: str) -> Any:
+    if len(content) > limits.LARGEST_JSON:
+        most = limits.LARGEST_JSON // limits.MEGABYTE
+        raise refuse_file(name, f"The file has more than {most} MB. Bring the resources in several files.")
+    try:
+        return json.loads(content.decode("utf-8-sig"), parse_float=str, object_pairs_hook=_once)
+    except UnicodeDecodeError:
+        raise refuse_file(name, "The file is not in UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise refuse_file(name, f"This is not JSON: {error.msg}.", line=error.lineno) from None
+    except RecursionError:
+        raise refuse_file(name, "Elements are nested too deep.") from None
+    except _GivenTwice as error:
+        raise ImportRefused(name, [LineRefusal(0, str(error), "", "A name stands twice in one object.")]) from None
+
+
+class _GivenTwice(Exception):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose names are each given once: of two values nobody could tell which is meant."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [key for key, _ in pairs]
+        raise _GivenTwice(next(key for key in names if names.count(key) > 1))
+    return found
+
+
+def _resources(parsed: Any, name: str) -> list[Resource]:
+    found = _unbundled(parsed)
+    for each in found:
+        kind = each.get("resourceType") if isinstance(each, dict) else None
+        if kind not in {QUESTIONNAIRE, RESPONSE}:
+            said = f"A {kind} is" if kind else "JSON without a resourceType is"
+            raise refuse_file(
+                name, f"{said} not read here; FHIR R4 Questionnaire and QuestionnaireResponse are, also in a Bundle."
+            )
+    if not found:
+        raise refuse_file(name, "The Bundle is empty.")
+    return found
+
+
+_LISTS = frozenset(("item", "answer", "answerOption", "enableWhen", "extension"))
+_OBJECTS = frozenset(("subject", "identifier", "valueCoding", "answerCoding", "valueQuantity", "valueReference"))
+
+
+def _misshapen(value: Any) -> Iterator[str]:
+    """The names in an object, and below, that hold something else than FHIR's shape."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _misshapen(each)
+        return
+    for key, held in value.items() if isinstance(value, dict) else ():
+        is_list = isinstance(held, list) and all(isinstance(each, dict) for each in held)
+        if (key in _LISTS and not is_list) or (key in _OBJECTS and not isinstance(held, dict)):
+            yield f"{key!r}"
+        yield from _misshapen(held)
+
+
+def _unbundled(parsed: Any) -> list[Any]:
+    if isinstance(parsed, dict) and parsed.get("resourceType") == BUNDLE:
+        entries = parsed.get("entry") or []
+        if not isinstance(entries, list):
+            return []
+        return [entry.get("resource") if isinstance(entry, dict) else entry for entry in entries]
+    return parsed if isinstance(parsed, list) else [parsed]

@@ -1,0 +1,154 @@
+"""What an import took, changed and left out: the same report on a page, on the command line and in the records."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from outcomes.imports.refusals import Refusal
+from outcomes.interchange.cells import Cell
+from outcomes.interchange.difference import values
+from outcomes.interchange.document import FORMATS
+from outcomes.interchange.planning import Plan
+
+LISTED = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row of a report: where, what, and (for a change) what was stored."""
+
+    line: int
+    place: str
+    value: str
+    why: str
+    stored: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormCount:
+    """How many values of a form were new, stored otherwise, and stored so already."""
+
+    form: str
+    new: int
+    changed: int
+    equal: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Counts of values, and what anyone has to know of single ones. Lists are cut after LISTED rows; counts are not.
+
+    taken: new values. corrected: replaced, with the reason. left_out: changed or doubtful, and left as they are.
+    kept_in_doubt: taken although they break their definition. equal: stored so already. absent: stored and not there.
+    """
+
+    format: str
+    name: str
+    sha256: str
+    subjects: int
+    taken: int
+    corrected: int
+    left_out: int
+    kept_in_doubt: int
+    equal: int
+    absent: int
+    reason: str
+    definitions: dict[str, int]
+    forms: tuple[FormCount, ...]
+    changes: tuple[Line, ...]
+    doubts: tuple[Line, ...]
+    remarks: tuple[Line, ...]
+    changed_as: str
+    doubtful_as: str
+
+    def as_json(self) -> dict[str, Any]:
+        """For storing."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Report:
+        """What `as_json` gave."""
+        lines = {name: tuple(Line(**line) for line in stored[name]) for name in ("changes", "doubts", "remarks")}
+        return cls(**{**stored, **lines, "forms": tuple(FormCount(**form) for form in stored["forms"])})
+
+
+def report_of(planned: Plan, *, changed: str, doubtful: str, reason: str) -> Report:
+    """The report of an import, or (with the choices that were not made yet) of what it would do."""
+    difference, doubts = planned.difference, planned.doubts
+    changes = values(change.cell for change in difference.changed)
+    definitions = planned.definitions
+    return Report(
+        format=FORMATS[planned.document.format],
+        name=planned.document.name,
+        sha256=planned.document.sha256,
+        subjects=len(planned.document.subjects),
+        taken=values(difference.new),
+        corrected=changes if changed == "correct" else 0,
+        left_out=(changes if changed != "correct" else 0) + (len(doubts) if doubtful != "keep" else 0),
+        kept_in_doubt=len(doubts) if doubtful == "keep" else 0,
+        equal=values(difference.equal),
+        absent=difference.absent,
+        reason=reason,
+        definitions={
+            "new": len(definitions.new),
+            "changed": len(definitions.changed),
+            "equal": len(definitions.equal),
+            "absent": len(definitions.absent),
+        },
+        forms=tuple(_forms(planned)),
+        changes=tuple(_changes(planned))[:LISTED],
+        doubts=tuple(_line(doubt.refusal) for doubt in doubts[:LISTED]),
+        remarks=tuple(_line(remark) for remark in planned.document.remarks[:LISTED]),
+        changed_as=changed,
+        doubtful_as=doubtful,
+    )
+
+
+def _forms(planned: Plan) -> list[FormCount]:
+    new, equal = _by_form(planned.difference.new), _by_form(planned.difference.equal)
+    changed = _by_form(change.cell for change in planned.difference.changed)
+    names = dict.fromkeys((*new, *changed, *equal))
+    return [FormCount(name, new[name], changed[name], equal[name]) for name in names]
+
+
+def _by_form(cells: Iterable[Cell]) -> Counter[str]:
+    return Counter(cell.address.form for cell in cells if cell.is_value)
+
+
+def _changes(planned: Plan) -> list[Line]:
+    return [
+        Line(
+            change.cell.line,
+            str(change.cell.address),
+            "(removed)" if change.cell.removed else change.cell.value or "",
+            "",
+            change.stored.value or "",
+        )
+        for change in planned.difference.changed
+    ]
+
+
+def _line(refusal: Refusal) -> Line:
+    return Line(refusal.row, refusal.column, refusal.value, refusal.why)
+
+
+def described(report: Report) -> Sequence[str]:
+    """The report in lines of text."""
+    parts = [
+        f"{report.format}: {report.name} (SHA-256 {report.sha256})",
+        f"{report.subjects} subjects; values: {report.taken} new, {len(report.changes)} changed, {report.equal} equal,"
+        f" {len(report.doubts)} in doubt; {report.absent} stored and not in the file",
+        "definitions: " + ", ".join(f"{count} {name}" for name, count in report.definitions.items()),
+    ]
+    parts += [f"  {form.form}: {form.new} new, {form.changed} changed, {form.equal} equal" for form in report.forms]
+    parts += [f"  {_place(line)}: stored {line.stored!r}, in the file {line.value!r}" for line in report.changes]
+    parts += [f"  in doubt, {_place(line)}: {line.value!r}: {line.why}" for line in report.doubts]
+    parts += [f"  note, {_place(line)}: {line.why}" for line in report.remarks]
+    return parts
+
+
+def _place(line: Line) -> str:
+    return f"row {line.line}, {line.place}" if line.line else line.place or "the file"
