@@ -97,5 +97,5 @@ def _above(trial: Trial, recorded: RecordedAs) -> pd.Series[Any]:
     answered = local_days(rows["completed_at"], rows["participant_id"].map(trial.people["zone"]))
     elapsed = (rows["day"] - trial.people["day0"].reindex(rows["participant_id"]).to_numpy()).dt.days
     chosen = rows[(rows["value"] > (recorded.above or 0)) & elapsed.between(first, last) & (answered <= trial.until)]
-    first: pd.Series[Any] = chosen.groupby("participant_id")["day"].min()
-    return first
+    earliest: pd.Series[Any] = chosen.groupby("participant_id")["day"].min()
+    return earliest

@@ -19,13 +19,21 @@ from tests.analysis.cut_folders import write_cut, write_restricted
 PROTOCOLS = Path(__file__).parents[2] / "studies" / "protocols"
 KALM = (PROTOCOLS / "kalm-1.0.yaml").read_text()
 TERMS = {"Nausea": (0.28, 0.08), "Dizziness": (0.35, 0.15), "drowsiness": (0.25, 0.45), "Headache": (0.15, 0.12)}
-INSTRUMENTS = ("diary_daily", "sf_mpq_2", "bpi_sf", "madrs", "pcs", "cadss23")
+INSTRUMENTS = ("diary_daily", "sf_mpq_2", "sf_mpq_2_24h", "bpi_sf", "madrs", "pcs", "cadss23", "treatment_guess")
 
 
 def plan_of(text: str = KALM) -> dict[str, Any]:
     """The plan as it is frozen for looks (analysis/plans.py)."""
     analysis = load(text, source="test").analysis.model_dump(mode="json")
     plan: dict[str, Any] = orjson.loads(canonical_json(analysis))
+    return plan
+
+
+def quick_plan(text: str = KALM) -> dict[str, Any]:
+    """The same with few imputations, for tests that look at something else."""
+    plan = plan_of(text)
+    for rule in plan["sensitivity"]:
+        rule["imputations"] = 2
     return plan
 
 
@@ -59,6 +67,8 @@ class _Maker:
     def __init__(self, n: int, seed: int, effect: float, first_key: int, start: date) -> None:
         self.n, self.effect, self.start = n, effect, start
         self.rng = np.random.default_rng(seed)
+        # What was added later is drawn apart, so that what was there before stays as it was.
+        self.later = np.random.default_rng(seed + 1_000_000)
         self.protocol: ProtocolDefinition = load(KALM, source="test")
         self.rows: dict[str, list[dict[str, Any]]] = {}
         self.restricted: dict[str, list[dict[str, Any]]] = {}
@@ -153,6 +163,8 @@ class _Maker:
         self._diary(key, day0, last, base, slope)
         self._visits(key, day0, last, base, slope)
         self._harms(key, day0, arm)
+        self._dimensions(key, last, base, arm)
+        self._guesses(key, day0, arm)
 
     def _infusion(self, key: int, day0: date, kit: str, arm: str) -> None:
         infusion = self._add(
@@ -234,6 +246,66 @@ class _Maker:
                     entered_at=self._at(on + timedelta(days=int(self.rng.integers(0, 12))), 10),
                 )
                 self._add("score", response_id=response, participant_id=key, name=name, number=float(max(level, 0)))
+
+    def _dimensions(self, key: int, last: int, base: float, arm: str) -> None:
+        """Mood, catastrophising, affective interference and sensory testing, which falls back under KET."""
+        trait = self.later.normal()
+        visits = [v for v in self.rows["visit"] if v["participant_id"] == key and v["status"] == "done"]
+        for visit in visits:
+            day = {"BL": 0, "D0": -1, "D1": 1, "W1": 7, "W2": 14, "W4": 28}[visit["code"]]
+            if day < 0:
+                continue
+            gain = 0.4 * (day > 0) + self.effect * (arm == "KET") * (day > 0)
+            at = visit["started_at"]
+            for name, score, mean, spread in (
+                ("madrs", "total", 18, 6),
+                ("pcs", "total", 26, 8),
+                ("bpi_sf", "interference_affective", 5, 1.5),
+                ("sf_mpq_2_24h", "affective", 4, 1.5),
+            ):
+                if (name == "sf_mpq_2_24h" and day != 1) or (name == "bpi_sf" and day == 1):
+                    continue
+                level = mean + spread * (trait + self.later.normal(0, 0.6) - gain)
+                response = self._add(
+                    "response",
+                    participant_id=key,
+                    visit_id=visit["id"],
+                    instrument_id=self.instruments[name],
+                    status="complete",
+                    completed_at=at,
+                    entered_at=at,
+                )
+                self._add("score", response_id=response, participant_id=key, name=score, number=round(level, 4))
+            session = self._add("qstsession", participant_id=key, visit_id=visit["id"], tested_at=at)
+            fading = 2.0 ** (-day / 2) if day else 0.0
+            for parameter in ("qst_composite", "CDT", "PPT"):
+                z = 0.6 + trait - self.effect * (arm == "KET") * fading + self.later.normal(0, 0.5)
+                self._add(
+                    "qstvalue",
+                    participant_id=key,
+                    session_id=session,
+                    area="test",
+                    parameter=parameter.removeprefix("qst_"),
+                    value=z,
+                    z=z,
+                )
+
+    def _guesses(self, key: int, day0: date, arm: str) -> None:
+        visit = next(v["id"] for v in self.rows["visit"] if v["participant_id"] == key and v["code"] == "D0")
+        for respondent in ("participant", "infusion_nurse"):
+            guess = int(self.later.choice([1, 2, 3], p=[0.5, 0.3, 0.2] if arm == "KET" else [0.3, 0.5, 0.2]))
+            response = self._add(
+                "response",
+                participant_id=key,
+                visit_id=visit,
+                minute=240,
+                respondent=respondent,
+                instrument_id=self.instruments["treatment_guess"],
+                status="complete",
+                completed_at=self._at(day0, 15),
+                entered_at=self._at(day0, 15),
+            )
+            self._add("responseitem", response_id=response, item="guess", value=guess)
 
     def _harms(self, key: int, day0: date, arm: str) -> None:
         for number, (term, chances) in enumerate(TERMS.items(), start=1):
