@@ -82,7 +82,8 @@ def _refuse_day(participant: Participant, day: date) -> None:
 def _entry(participant: Participant, instrument: str, day: date, items: Mapping[str, float | None]) -> ResponseEntry:
     # Paper tells the day, not the hour; the diary is kept in the evening.
     evening = datetime.combine(day, time(20), ZoneInfo(participant.site.time_zone))
-    return ResponseEntry(participant, instrument, items, min(evening, timezone.now()), day=day)
+    at = min(evening, timezone.now())
+    return ResponseEntry(participant, instrument, items, at, day=day, source=Response.Source.PAPER)
 
 
 def _of_day(day: date, error: InvalidEntries | InvalidEntry) -> list[InvalidEntry]:

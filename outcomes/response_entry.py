@@ -77,15 +77,14 @@ def checked_items(entry: ResponseEntry, instrument: Instrument) -> Checked:
     Raises InvalidEntries naming every item, and every circumstance of the form, that cannot be saved as it is.
     """
     problems = list(_problems_of_form(entry, instrument))
-    checked: Checked = {}
-    if not entry.not_done:
+    names = [] if entry.not_done else list(instrument.items)
+    if names:
         problems += _problems_of_names(entry, instrument)
-        for name in instrument.items:
-            problems += _problems_of_item(entry, instrument, name)
-            checked[name] = _item(entry, instrument, name)
+    for name in names:
+        problems += _problems_of_item(entry, instrument, name)
     if problems:
         raise InvalidEntries(problems)
-    return checked
+    return {name: _item(entry, instrument, name) for name in names}
 
 
 def _item(entry: ResponseEntry, instrument: Instrument, name: str) -> tuple[float | None, str | None]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from outcomes.api.entry_fields import AnswersField, MomentField
 from outcomes.models import Response, ResponseItem, Score
 from studies.api.records import STAMPS
 from studies.api.serializers import OfParticipant
@@ -32,6 +33,10 @@ class ResponseSerializer(OfParticipant):
             "not_done_reason",
             "source",
             "completed_at",
+            "days_late",
+            "proxy",
+            "language",
+            "wording_version",
             *STAMPS,
         )
 
@@ -81,19 +86,20 @@ class ResponseBody(serializers.Serializer[Any]):
     minute = serializers.IntegerField(required=False, help_text="Minutes from the start of the infusion")
     respondent = serializers.ChoiceField(choices=Response.Respondent.choices, required=False, default="")
     instrument = serializers.CharField()
-    completed_at = serializers.DateTimeField()
-    items = serializers.DictField(
-        child=serializers.FloatField(allow_null=True),
-        required=False,
-        default=dict,
-        help_text="Coded values by item",
-    )
+    completed_at = MomentField()
+    items = AnswersField(required=False, default=dict, help_text="Coded values by item")
     missing = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
     status = serializers.ChoiceField(choices=["not_done", "refused"], required=False, default="")
     not_done_reason = serializers.CharField(required=False, default="")
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=["staff", "paper"], required=False, default="staff", help_text="paper: transcribed"
+    )
+    proxy = serializers.ChoiceField(
+        choices=Response.Proxy.choices, required=False, default="", help_text="Who answered in the participant's place"
+    )
 
 
 class CorrectionBody(serializers.Serializer[Any]):
-    items = serializers.DictField(child=serializers.FloatField(allow_null=True))
+    items = AnswersField()
     missing = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
     reason = serializers.CharField()

@@ -11,6 +11,7 @@ from rest_framework.response import Response as Answer
 
 from outcomes import responses
 from outcomes.api import serializers
+from outcomes.api.entry_fields import EachNameOnceParser
 from outcomes.arm_revealing import visible_responses
 from outcomes.diary import note_diary_findings
 from outcomes.models import Response, ResponseItem, Score
@@ -30,6 +31,7 @@ class ParticipantView(ParticipantViewOfStudies):
 class ResponseView(RecordView):
     """Questionnaires and diaries as they were filled in."""
 
+    parser_classes = (EachNameOnceParser,)
     serializer_class = serializers.ResponseSerializer
     filterset_fields = (
         "participant__identifier",

@@ -20,7 +20,7 @@ from studies.permissions import may_enter_response, require
 from studies.visits import site_day
 from trialsite.desk import drafts
 from trialsite.desk.page import View, find_participant, in_sight, page, refusals, say, shows_refusals, user_of
-from trialsite.desk.response_form import values_of
+from trialsite.desk.response_values import values_of
 
 WEEK = 7
 
@@ -113,7 +113,7 @@ def _find_saved(person: Participant, days: list[Day]) -> None:
     }
     for day in days:
         day.saved = saved.get(day.on)
-        if day.saved and day.saved.source != Response.Source.STAFF:
+        if day.saved and day.saved.source not in (Response.Source.STAFF, Response.Source.PAPER):
             day.kept = f"entered by {day.saved.get_source_display().lower()}"
 
 

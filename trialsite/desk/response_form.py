@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import isfinite
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation.trans_real import parse_accept_lang_header
 
+from outcomes import instrument_versions
 from outcomes.due import Form, State, forms_of
-from outcomes.models import Response, ResponseItem, Score
+from outcomes.models import InstrumentVersion, Response, ResponseItem, Score
 from outcomes.responses import MISSING_REASONS, ResponseEntry, correct_response, save_response
 from outcomes.scoring import Instrument, load_instrument
+from outcomes.wording import Wording, languages_of, neutral, wording_for
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
 from studies.models import Draft, Participant
 from studies.permissions import may_enter_response, require
@@ -31,22 +33,20 @@ from trialsite.desk.page import (
     shows_refusals,
     user_of,
 )
+from trialsite.desk.response_values import REASON_WORDS, answer_of, moment_of, sent_twice, unknown_items, values_of
 
 # Up to this many options an item is a row of buttons with their digits; beyond, a field for a number.
 BUTTONS = 11
-REASON_WORDS = {
-    "not_answered": "Not answered",
-    "refused": "Refused",
-    "not_applicable": "Not applicable",
-    "unreadable": "Not readable",
-    "not_done": "Not done",
-    "not_in_source": "Not in the source",
-}
+# How a member of staff takes a form: asked and typed, or transcribed.
+BY_STAFF = (Response.Source.STAFF, Response.Source.PAPER)
+# Asks for numbers and neutral labels where a wording is loaded.
+LABELS = "labels"
+LANGUAGE_NAMES = {"de": "Deutsch", "en": "English", "fr": "français", "es": "español", "it": "italiano"}
 
 
 @dataclass
 class Entry:
-    """What stands in one item of the page: as typed, and what is wrong with it."""
+    """What stands in one item of the page: as typed, and what is wrong with it. `options`: codes and their words."""
 
     id: str
     number: str
@@ -55,6 +55,7 @@ class Entry:
     high: float
     integer: bool
     options: list[tuple[str, str]] = field(default_factory=list)
+    worded: bool = False
     typed: str = ""
     missing: str = ""
     before: str = ""
@@ -65,12 +66,16 @@ class Entry:
 def response(request: HttpRequest, identifier: str, visit: str, slug: str) -> HttpResponse:
     person = find_participant(request, identifier)
     form, following = _form_and_next(person, visit, slug)
-    instrument = load_instrument(form.assessment.key)
     require(
         may_enter_response(user_of(request), person.site, arm_revealing=form.arm_revealing),
         f"see or enter {form.label} at site {person.site.code}",
     )
-    saved = Response.objects.filter(pk=form.response_id).first() if form.response_id else None
+    saved = Response.objects.select_related("instrument").filter(pk=form.response_id or 0).first()
+    if saved and saved.source == Response.Source.PARTICIPANT:
+        return redirect("admin:own_form", identifier, saved.pk)
+    version = saved.instrument if saved else instrument_versions.current([form.assessment.key])[form.assessment.key]
+    instrument = load_instrument(version.key, version.version)
+    shown, languages = _wording(request, version, saved)
     key = f"response/{person.pk}/{visit}/{slug}"
     if drafts.discarded(request, key):
         return redirect(request.path)
@@ -79,7 +84,7 @@ def response(request: HttpRequest, identifier: str, visit: str, slug: str) -> Ht
     typed = _typed(request, draft, saved)
     if request.method == "POST":
         try:
-            _save(request, person, form, instrument, saved)
+            _save(request, person, form, instrument, saved, shown)
         except TrialError as error:
             errors = refusals(error)
             drafts.keep_typed(request, key)
@@ -97,16 +102,42 @@ def response(request: HttpRequest, identifier: str, visit: str, slug: str) -> Ht
         form=form,
         saved=saved,
         completed_at=typed.get("completed_at") or f"{_completed(person, form):%Y-%m-%dT%H:%M}",
-        entries=_entries(instrument, typed, errors, _previous(person, form)),
+        entries=_entries(instrument, shown, typed, errors, _previous(person, form)),
         errors=errors,
         typed=typed,
         reasons={reason: REASON_WORDS[reason] for reason in MISSING_REASONS},
         words=REASON_WORDS,
+        shown=shown,
+        languages=languages,
+        proxies=[] if instrument.completed_by == "clinician" or form.assessment.asked_of else Response.Proxy.choices,
         imported=_imported(saved),
         drafted=draft,
         draft=reverse("admin:draft") + f"?form={key}",
         following=following,
     )
+
+
+def _wording(
+    request: HttpRequest, version: InstrumentVersion, saved: Response | None
+) -> tuple[Wording, list[tuple[str, str]]]:
+    """The words of the form, and the other languages it can be read in: (tag, name).
+
+    A saved form is in the language it was shown in; a new one in that asked for, else in one that the browser prefers.
+    """
+    loaded = languages_of(version)
+    if not loaded:
+        return neutral(load_instrument(version.key, version.version)), []
+    asked = request.POST.get("language") or request.GET.get("language") or ((saved.language or LABELS) if saved else "")
+    shown = wording_for(version, asked or _read_by(request, loaded))
+    named = [(tag, LANGUAGE_NAMES.get(tag, tag)) for tag in loaded] + [(LABELS, "Numbers and labels")]
+    return shown, [(tag, name) for tag, name in named if tag != (shown.language if shown.licensed else LABELS)]
+
+
+def _read_by(request: HttpRequest, loaded: Sequence[str]) -> str:
+    """The first loaded language that the browser prefers, else the first."""
+    preferred = [tag.split("-")[0] for tag, _ in parse_accept_lang_header(request.headers.get("accept-language", ""))]
+    ranked = sorted(loaded, key=lambda tag: preferred.index(base) if (base := tag.split("-")[0]) in preferred else 99)
+    return ranked[0]
 
 
 def _form_and_next(person: Participant, visit: str, slug: str) -> tuple[Form, Form | None]:
@@ -145,15 +176,22 @@ def _typed(request: HttpRequest, draft: Draft | None, saved: Response | None) ->
 
 
 def _entries(
-    instrument: Instrument, typed: Mapping[str, str], errors: Mapping[str, str], previous: Mapping[str, str]
+    instrument: Instrument,
+    shown: Wording,
+    typed: Mapping[str, str],
+    errors: Mapping[str, str],
+    previous: Mapping[str, str],
 ) -> list[Entry]:
     entries = []
     for name, item in instrument.items.items():
-        entry = Entry(name, name, item.label, item.min, item.max, item.integer)
-        entry.typed, entry.missing = _answer(typed, name)
+        wording = shown.items[name]
+        entry = Entry(name, name, wording.text, item.min, item.max, item.integer)
+        entry.typed, entry.missing = answer_of(typed, name)
         entry.before, entry.message = previous.get(name, ""), errors.get(name, "")
-        if item.integer and item.max - item.min < BUTTONS:
-            entry.options = [(f"{v}", f"{v}") for v in range(int(item.min), int(item.max) + 1)]
+        options = [(f"{code:g}", wording.choices.get(code, "")) for code in item.counts]
+        # What was typed and is none of the options stays in sight, in a field.
+        if len(options) <= BUTTONS and (not entry.typed or entry.typed in [code for code, _ in options]):
+            entry.options, entry.worded = options, any(word for _, word in options)
         entries.append(entry)
     return entries
 
@@ -176,93 +214,47 @@ def _completed(person: Participant, form: Form) -> datetime:
 
 
 def _save(
-    request: HttpRequest, person: Participant, form: Form, instrument: Instrument, saved: Response | None
+    request: HttpRequest,
+    person: Participant,
+    form: Form,
+    instrument: Instrument,
+    saved: Response | None,
+    shown: Wording,
 ) -> None:
-    items, missing, problems = values_of(request.POST.dict(), instrument)
-    not_done = request.POST.get("whole") == "not_done" and saved is None
-    if not_done and (problems or any(value is not None for value in items.values())):
-        said = "There are answers, and the whole form is marked as not done. Take away the answers or the mark."
-        raise InvalidEntry(said, field="not_done_reason")
-    if problems:
+    posted = request.POST.dict()
+    items, missing, problems = values_of(posted, instrument)
+    problems += [*sent_twice(request.POST, instrument), *unknown_items(posted, instrument)]
+    if saved is None:
+        completed_at, unreadable = moment_of(posted.get("completed_at", ""), person)
+        problems += unreadable
+    else:
+        completed_at = saved.completed_at
+    if problems or completed_at is None:
         raise InvalidEntries(problems)
     if saved is not None:
-        correct_response(
-            user_of(request),
-            response=saved,
-            items=items,
-            missing=missing,
-            reason=request.POST.get("reason", ""),
-        )
+        reason = posted.get("reason", "")
+        correct_response(user_of(request), response=saved, items=items, missing=missing, reason=reason)
         return
-    save_response(
-        user_of(request),
-        entry=ResponseEntry(
-            participant=person,
-            instrument=instrument.key,
-            visit=form.visit,
-            minute=form.assessment.minute,
-            respondent=form.assessment.asked_of or "",
-            items={} if not_done else items,
-            missing=missing,
-            completed_at=_moment(request.POST.get("completed_at", ""), person),
-            status=Response.Status.NOT_DONE if not_done else "",
-            not_done_reason=request.POST.get("not_done_reason", "") if not_done else "",
-        ),
+    whole = posted.get("whole", "")
+    entry = ResponseEntry(
+        participant=person,
+        instrument=instrument.key,
+        visit=form.visit,
+        minute=form.assessment.minute,
+        respondent=form.assessment.asked_of or "",
+        items=items,
+        missing={} if whole else missing,
+        completed_at=completed_at,
+        source=posted.get("source", "") or Response.Source.STAFF,
+        proxy=posted.get("proxy", ""),
+        status=whole,
+        not_done_reason=posted.get("not_done_reason", ""),
+        language=shown.language if shown.licensed else "",
+        wording_version=shown.version,
     )
-
-
-def _answer(typed: Mapping[str, str], name: str) -> tuple[str, str]:
-    """What stands in an item: an answer, and why there is none.
-
-    An item answered by a button has its reasons among the buttons, so that one of them takes the other's place; an
-    item with a field has them beside it.
-    """
-    answer, reason = typed.get(f"item-{name}", "").strip(), typed.get(f"missing-{name}", "")
-    return ("", answer) if answer in REASON_WORDS else (answer, reason)
-
-
-def values_of(
-    typed: Mapping[str, str], instrument: Instrument
-) -> tuple[dict[str, float | None], dict[str, str], list[InvalidEntry]]:
-    """The typed answers as numbers, the reasons where there is none, and what cannot be saved: all of it at once.
-
-    A decimal comma is understood; letters are refused with the item's name.
-    """
-    items: dict[str, float | None] = {}
-    missing: dict[str, str] = {}
-    problems = []
-    for name, item in instrument.items.items():
-        answer, reason = _answer(typed, name)
-        if reason and not answer:
-            missing[name] = reason
-        elif reason in MISSING_REASONS and reason != "not_answered":
-            both = f"{item.label} is {answer!r} and marked as {REASON_WORDS[reason].lower()}. Keep one of the two."
-            problems.append(InvalidEntry(both, field=name))
-        number = items[name] = _number(answer)
-        said = ""
-        if answer and number is None:
-            said = f"{item.label} is {answer!r}; a number from {item.min:g} to {item.max:g} is expected."
-        elif number is not None:
-            said = item.problem(number) or ""
-        if said:
-            problems.append(InvalidEntry(f"{said} Check the value, or choose Not done.", field=name))
-    return items, missing, problems
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text.replace(",", "."))
-    except ValueError:
-        return None
-    return number if isfinite(number) else None
-
-
-def _moment(text: str, person: Participant) -> datetime:
-    """A date and time typed on the site's clock. Raises InvalidEntry."""
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(person.site.time_zone))
-    except ValueError as error:
-        raise InvalidEntry("Say when it was answered: date and time.", field="completed_at") from error
+    if entry.source not in BY_STAFF:
+        raise InvalidEntry("Say how it was taken: with the participant, or from paper.", field="source")
+    save_response(user_of(request), entry=entry)
 
 
 def _after(request: HttpRequest, person: Participant, visit: str, following: Form | None) -> str:
