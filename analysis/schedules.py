@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+from outcomes import tasks
+
 SWEEP = "analysis.sweep"
 DUE_LOOKS = "analysis.due_looks"
 
@@ -24,6 +26,11 @@ SCHEDULES = (
     Periodic("Forgotten jobs of the blinded side", SWEEP, "blinded", 10),
     Periodic("Forgotten jobs of the unblinded side", SWEEP, "unblinded", 10),
     Periodic("Looks that are due", DUE_LOOKS, "blinded", 3600),
+    # Three tries a minute: an alert is with the physician within one, whatever else the worker does.
+    Periodic("Alerts to the physicians", tasks.TELL_PHYSICIANS, "blinded", 20),
+    Periodic("Alerts that nobody acknowledged", tasks.ESCALATE, "blinded", 300),
+    Periodic("Reminders of the diary", tasks.REMIND, "blinded", 600),
+    Periodic("Participants' forms whose time is over", tasks.CLOSE_FORMS, "blinded", 300),
 )
 
 

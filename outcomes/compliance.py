@@ -55,9 +55,9 @@ class Compliance:
     def percent(self) -> int:
         return round(100 * self.answered / self.due) if self.days else 100
 
-    def last(self, days: int) -> Compliance:
-        """Of the last days only."""
-        return Compliance(self.days[-days:])
+    def since(self, day: date) -> Compliance:
+        """From a day on."""
+        return Compliance(tuple(each for each in self.days if each.on >= day))
 
 
 def compliance_of(participants: Sequence[Participant], *, now: datetime) -> dict[int, Compliance]:

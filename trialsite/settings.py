@@ -11,7 +11,7 @@
 | TRIALSITE_IDENTITY_KEY_FILE | or the file that holds them, one a line |
 | TRIALSITE_QST_REFERENCE | the file of QST reference values that z-scores are computed from |
 | TRIALSITE_INSTRUMENTS | a folder of further instrument files (docs/instrument-files.md) |
-| TRIALSITE_ADDRESS | where the open door is reached from outside, for links in e-mails (http://localhost:8000) |
+| TRIALSITE_ADDRESS | where the open door is reached, for links in e-mails (default: the first of TRIALSITE_ORIGINS) |
 | TRIALSITE_SMTP | smtp://user:password@host:587?from=address, smtps:// for TLS from the start; unset: to the log |
 | TRIALSITE_SECRET_KEY, TRIALSITE_HOSTS, TRIALSITE_ORIGINS, TRIALSITE_PRODUCTION, TRIALSITE_DEBUG | as named |
 """
@@ -187,7 +187,7 @@ AXES_COOLOFF_TIME = 0.25
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 
 # Where participants and people of the open door reach it; links in e-mails begin so.
-DOOR_ADDRESS = os.environ.get("TRIALSITE_ADDRESS", "http://localhost:8000").rstrip("/")
+DOOR_ADDRESS = (_list("TRIALSITE_ADDRESS", "") or CSRF_TRUSTED_ORIGINS or ["http://localhost:8000"])[0].rstrip("/")
 
 
 def _smtp() -> SplitResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,11 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from outcomes.arm_revealing import visible_alerts
+from outcomes.compliance import Compliance, compliance_of
 from outcomes.due import Form, State, forms_of
-from studies.models import Allocation, Participant, SafetyAlert, Site, Study, Visit
+from studies.models import Allocation, Participant, SafetyAlert, Site, Study, User, Visit
 from studies.permissions import (
     administered_studies,
     may_acknowledge_alert,
+    may_invite,
     visible_participants,
     visible_sites,
     visible_studies,
@@ -26,6 +29,9 @@ from trialsite.desk.participants import enrolling_sites
 
 AHEAD = timedelta(days=1)
 BEHIND = timedelta(days=60)
+WEEK = timedelta(days=7)
+# No diary of a protocol reaches further from the infusion.
+DIARY_LASTS = timedelta(days=120)
 ROWS = 8
 LISTS = (
     (State.DUE, "Due now", "Nobody is due now. A participant appears here when a visit's window opens."),
@@ -41,6 +47,7 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
     sites = list(visible_sites(user).select_related("study"))
     conducted = visible_studies(user).filter(origin=Study.Origin.CONDUCTED)
     alerts = visible_alerts(user).filter(acknowledged_at__isnull=True)
+    diaries = _diaries(sites, user, now)
     return page(
         request,
         "today.html",
@@ -57,6 +64,8 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
         ],
         alert_count=alerts.count(),
         may_acknowledge=any(may_acknowledge_alert(user, site) for site in sites),
+        diaries=diaries[:ROWS],
+        diaries_behind=len(diaries),
         may_enrol=bool(enrolling_sites(sites, user)),
         may_administer=administered_studies(user).exists(),
         recruitment=[_recruitment(study) for study in conducted],
@@ -117,6 +126,32 @@ def _row(visit: Visit, forms: list[Form]) -> dict[str, object]:
         "all_forms": len(forms),
         "closes_at": visit.closes_at,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class DiaryRow:
+    """A participant whose diary of the last week has gaps."""
+
+    participant: Participant
+    week: Compliance
+
+
+def _diaries(sites: Iterable[Site], user: User, now: datetime) -> list[DiaryRow]:
+    """Diaries that are being kept and had gaps in the last week, where the user asks participants; the worst first."""
+    own = [site.pk for site in sites if may_invite(user, site)]
+    since = now.date() - DIARY_LASTS
+    people = list(
+        Participant.objects.filter(
+            site__in=own,
+            study__origin=Study.Origin.CONDUCTED,
+            status__in=[Participant.Status.SCREENING, Participant.Status.RANDOMISED],
+            planned_infusion_on__gte=since,
+        ).select_related("site", "protocol_version")
+    )
+    kept = compliance_of(people, now=now)
+    rows = [DiaryRow(person, kept[person.pk].since(now.date() - WEEK)) for person in people]
+    behind = [row for row in rows if row.week.answered < row.week.due]
+    return sorted(behind, key=lambda row: (row.week.answered - row.week.due, row.participant.identifier))
 
 
 def _days(sites: Iterable[Site]) -> set[date]:

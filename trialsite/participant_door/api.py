@@ -43,7 +43,7 @@ def answers(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     device = device_of(request)
     if device is None:
-        if DEVICE in request.COOKIES and not too_many(request, now):
+        if request.COOKIES.get(DEVICE) and not too_many(request, now):
             refuse(request, now)
         return JsonResponse({"code": "nothing_here"}, status=404)
     try:

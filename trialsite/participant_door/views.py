@@ -94,7 +94,7 @@ def form(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     device = device_of(request)
     if device is None:
-        if DEVICE in request.COOKIES and not too_many(request, now):
+        if request.COOKIES.get(DEVICE) and not too_many(request, now):
             return refuse(request, now)
         return redirect("participant_door:entrance")
     if not is_open(device.invitation, at=now):

@@ -101,13 +101,15 @@ def start_site(supervisor: Supervisor, port: int) -> None:
     Raises ProcessDiedError with the end of its log when one of them ends or a door stays shut.
     """
     for process in site_processes(port):
-        _start(supervisor, process)
+        _start(supervisor, process, port)
     for name, number in (("web", port), ("closed", port + 1)):
         _await_door(supervisor, name, number)
 
 
-def _start(supervisor: Supervisor, process: SiteProcess) -> None:
+def _start(supervisor: Supervisor, process: SiteProcess, port: int) -> None:
     own = environment(process.role, supervisor.layout, broker_account=process.broker_account, door=process.door)
+    # Links in e-mails lead to this site's own open door, unless it is reached by another name.
+    own.setdefault("TRIALSITE_ADDRESS", f"http://localhost:{port}")
     supervisor.start(process.name, process.command, own)
 
 
@@ -126,7 +128,7 @@ def keep_running(supervisor: Supervisor, port: int, say: Callable[[str], object]
             raise ProcessDiedError(f"{name} ended by itself:\n{supervisor.tail(name)}")
         say(f"{name} ended by itself; starting it again.")
         supervisor.stop(name)
-        _start(supervisor, processes[name])
+        _start(supervisor, processes[name], port)
 
 
 def _await_door(supervisor: Supervisor, name: str, port: int) -> None:
