@@ -25,12 +25,12 @@ PER_PAGE = 50
 NOTHING = "–"
 # Shares of the simulation model's effect, for a power curve.
 CURVE = {
-    "null_global": "No effect of the drug: type-I error",
+    "null_global": "No effect of the drug",
     "default:0.25": "A quarter of the model's effect",
-    "default:0.5": "Half of it",
-    "default:0.75": "Three quarters of it",
+    "default:0.5": "Half the model's effect",
+    "default:0.75": "Three quarters of the model's effect",
     "default": "The model's effect",
-    "default:1.25": "A quarter more",
+    "default:1.25": "A quarter more than the model's effect",
 }
 Result = Mapping[str, Any]
 
@@ -180,7 +180,7 @@ def _shown(result: Result) -> dict[str, Any]:
 def _summary(scenario: Result) -> dict[str, Any]:
     return {
         "scenario": scenario["scenario"],
-        "truth": trial_scenarios().get(scenario["scenario"].split(":")[0], ""),
+        "truth": _truth(scenario["scenario"]),
         "effect": _number(scenario["effect"], 2),
         "power": _rate(scenario["power"]),
         "type_i_error": _rate(scenario["type_i_error"]),
@@ -190,6 +190,13 @@ def _summary(scenario: Result) -> dict[str, Any]:
         "estimate": _mean(scenario["mean_estimate"], 3),
         "not_estimable": scenario["not_estimable"],
     }
+
+
+def _truth(label: str) -> str:
+    """What is true under a scenario, in words."""
+    name, _, share = label.partition(":")
+    words = CURVE.get(label) or trial_scenarios().get(name, "")
+    return words if label in CURVE or not share else f"{words}; every effect times {share}"
 
 
 def _look(scenario: Result, look: Result) -> dict[str, Any]:

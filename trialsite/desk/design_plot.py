@@ -15,7 +15,7 @@ Scenario = Mapping[str, Any]
 # Shades of one colour: the earlier the stop, the darker.
 SHADES = ("#0b5d94", "#3d8fc4", "#8fbfe0", "#cfe3f1")
 ON_SHADE = ("#ffffff", "#ffffff", "#1c2024", "#1c2024")
-WIDTH, LEFT, RIGHT = 640, 150, 14
+WIDTH, LEFT, RIGHT = 640, 132, 26
 ROW, BAR = 34, 20
 HEIGHT, TOP, FOOT = 260, 18, 44
 NARROWEST_LABEL = 44
@@ -51,7 +51,8 @@ def power_plot(scenarios: Sequence[Scenario], *, planned: float | None, alpha: f
         h=HEIGHT,
         about="Share of trials that reject over the true difference; the numbers are in the table below",
         frame=_frame(),
-        lines=SafeString("".join(_level(*each) for each in ((planned, "planned power"), (alpha, "alpha")))),
+        # Each name where the curve is not: power at the left, alpha at the right.
+        lines=_level(planned, "planned power", LEFT + 8, "start") + _level(alpha, "alpha", WIDTH - RIGHT, "end"),
         line=" ".join(f"{x},{_up(each['rate']['estimate'])}" for x, each in placed),
         marks=SafeString("".join(_point(x, each) for x, each in placed)),
         ticks=format_html_join(
@@ -101,10 +102,11 @@ def _part(at: float, share: float, top: float, fill: str, ink: str, name: str) -
     label = SafeString("")
     if width >= NARROWEST_LABEL:
         label = format_html(
-            '<text x="{}" y="{}" text-anchor="middle" fill="{}">{}</text>',
+            # The style sheet fills text with the colour round it.
+            '<g color="{}"><text x="{}" y="{}" text-anchor="middle">{}</text></g>',
+            ink,
             left + width / 2,
             top + BAR / 2 + 4,
-            ink,
             text,
         )
     return format_html(
@@ -155,17 +157,19 @@ def _frame() -> SafeString:
     )
 
 
-def _level(share: float | None, name: str) -> SafeString:
-    """A dashed line with its name at its end."""
+def _level(share: float | None, name: str, at: float, anchor: str) -> SafeString:
+    """A dashed line with its name."""
     if share is None:
         return SafeString("")
     return format_html(
         '<path d="M{left},{y}H{right}" stroke="currentColor" stroke-dasharray="4 3" opacity=".5"/>'
-        '<text x="{right}" y="{above}" text-anchor="end" opacity=".75">{name} {percent}</text>',
+        '<text x="{at}" y="{above}" text-anchor="{anchor}" opacity=".75">{name} {percent}</text>',
         left=LEFT,
         right=WIDTH - RIGHT,
         y=_up(share),
+        at=at,
         above=_up(share) - 5,
+        anchor=anchor,
         name=name,
         percent=f"{100 * share:g} %",
     )
