@@ -31,7 +31,9 @@ def register_device(
             raise InvalidEntry(f"Give the {label} of the device, as it stands on it.", field=field)
     _refuse_backwards(calibrated_on, calibration_due_on)
     if Device.objects.filter(site=site, kind=kind, serial=serial.strip()).exists():
-        raise AlreadyDone(f"Site {site.code} has a device of this kind with the serial number {serial.strip()} already.")
+        raise AlreadyDone(
+            f"Site {site.code} has a device of this kind with the serial number {serial.strip()} already."
+        )
     return Device.objects.create(
         site=site,
         kind=kind,

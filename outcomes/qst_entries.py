@@ -66,8 +66,13 @@ class ConditioningEntry:
     seconds: int | None = None
 
     @property
-    def method(self) -> CpmMethod:
-        return CpmMethod(cast(TestStimulus, self.test_stimulus), cast(Timing, self.timing))
+    def method(self) -> CpmMethod | None:
+        """What the readings are compared by; None while it is not known."""
+        known = (
+            self.test_stimulus in ConditioningStimulus.TestStimulus.values
+            and self.timing in ConditioningStimulus.Timing.values
+        )
+        return CpmMethod(cast(TestStimulus, self.test_stimulus), cast(Timing, self.timing)) if known else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,14 @@ def store_sessions(actor: Actor, *, entries: Sequence[SessionEntry]) -> list[QST
     return sessions
 
 
-def open_flags(entry: SessionEntry) -> Flags:
-    """What would be asked about a session if it were saved now; each with the comment that answers it, if any."""
+def open_flags(entry: SessionEntry, *, session: QSTSession | None = None) -> Flags:
+    """What would be asked about a session if it were saved now; each with the comment that answers it, if any.
+
+    session: the saved one that the entry corrects, with the calibrations that held for it.
+    """
     people = [entry.participant]
-    return _flags(entry, testers_at(people), Background(people))
+    due = {use.device_id: use.calibration_due_on for use in session.device_uses.all()} if session else None
+    return _flags(entry, testers_at(people), Background(people), due)
 
 
 _INSERT = """

@@ -22,6 +22,7 @@ from trialsite.desk import (
     participant,
     participants,
     people,
+    qst_devices,
     qst_form,
     reports,
     response_form,
@@ -55,6 +56,7 @@ PAGES: list[tuple[str, View, str]] = [
     (PERSON + "visits/<slug:visit>/missed/", steps.visit_missed, "visit_missed"),
     (PERSON + "visits/<slug:visit>/not-missed/", steps.visit_not_missed, "visit_not_missed"),
     (PERSON + "visits/<slug:visit>/qst/", qst_form.qst, "qst"),
+    (PERSON + "visits/<slug:visit>/qst/compute/", qst_form.compute, "qst_compute"),
     (PERSON + "visits/<slug:visit>/forms/<str:slug>/", response_form.response, "response"),
     ("infusions/", infusion.infusions, "infusions"),
     ("safety/", safety.safety, "safety"),
@@ -67,6 +69,7 @@ PAGES: list[tuple[str, View, str]] = [
     *reports.urls,
     *design.urls,
     *study.urls,
+    *qst_devices.urls,
     *people.urls,
 ]
 

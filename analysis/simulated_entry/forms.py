@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -105,15 +106,20 @@ class Entering:
         if not areas:
             return
         test = next((s for s in areas if s.role == "test"), areas[0])
-        control = next((s.area for s in areas if s.role == "control"), "")
+        control = next((s for s in areas if s.role == "control"), None)
         entry = qst_sessions.SessionEntry(
             participant=self.participant,
             visit=self.visits[visit],
             tested_at=test.started_at,
             tester=self.staff.rater.username,
             test_area=test.area,
-            control_area=control,
-            trials=[trial for session in areas for trial in _trials(session)],
+            test_side=test.side,
+            control_area=control.area if control else "",
+            control_side=control.side if control else "",
+            room_temperature_c=Decimal(str(test.room_celsius)),
+            skin_temperature_c=Decimal(str(test.skin_celsius)),
+            trials=[trial for session in areas for trial in _trials(session)] + _cpm_trials(test.cpm),
+            conditioning=_conditioning(test.cpm),
         )
         with acting(self.staff.rater, entered_at=test.entered_at):
             qst_sessions.save_session(self.staff.rater, entry=entry)
@@ -167,3 +173,20 @@ def _trials(session: records.QstSession) -> Iterator[qst_sessions.TrialEntry]:
             value=trial.value,
             cutoff=trial.cutoff,
         )
+
+
+def _cpm_trials(cpm: records.CpmRecord | None) -> list[qst_sessions.TrialEntry]:
+    """Pressure pain thresholds before and during the cold bath."""
+    readings = (("before", cpm.before), ("during", cpm.during)) if cpm else ()
+    return [
+        qst_sessions.TrialEntry("test", "CPM", trial, value, direction)
+        for direction, values in readings
+        for trial, value in enumerate(values, 1)
+    ]
+
+
+def _conditioning(cpm: records.CpmRecord | None) -> qst_sessions.ConditioningEntry | None:
+    if cpm is None:
+        return None
+    bath = Decimal(str(cpm.bath_celsius))
+    return qst_sessions.ConditioningEntry("ppt", "parallel", "cold_pressor", bath, cpm.bath_seconds)

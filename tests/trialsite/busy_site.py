@@ -13,7 +13,7 @@ from outcomes.models import Device, Response
 from outcomes.qst_devices import register_device
 from outcomes.qst_sessions import ConditioningEntry, SessionEntry, TrialEntry, save_session
 from outcomes.responses import ResponseEntry, correct_response, save_response, save_responses
-from studies import adverse_events, infusions, visits
+from studies import adverse_events, infusions, intercurrent_events, readings, visits
 from studies.acting import acting
 from studies.models import Participant, ProtocolVersion, Role, Site, Study, User
 from studies.protocol.infusion_arithmetic import Segment
@@ -26,6 +26,7 @@ EVERYWHERE = (Role.DATA_MANAGER, Role.MONITOR, Role.STATISTICIAN, Role.AUDITOR, 
 FORMULA = '=HYPERLINK("http://example.org","nausea")'
 # Values that stand nowhere else: whoever must not see side effects must not meet them.
 CADSS_TOTAL, PRESSURE = 67, 173
+AT_REST = {"sbp": Decimal(120), "dbp": Decimal(75)}
 CPM = {"before": 300.0, "during": 360.0}
 KNOWN_VALUES = {
     "phq9": {str(n): 1.0 for n in range(1, 10)},
@@ -75,16 +76,21 @@ class BusySite:
         visits.schedule_infusion(cora, participant=participant, on=started.date())
         randomise(cora, participant=participant)
         kit = participant.allocation.kit_number
+        before = [readings.ReadingEntry(-15, key, started, value) for key, value in AT_REST.items()]
+        readings.record_readings(nora, participant=participant, readings=before)
         infusion = infusions.start_infusion(
             nora, participant=participant, weight_kg=Decimal("71.5"), started_at=started, kit_number=kit
         )
-        reading = infusions.ReadingEntry(15, "sbp", started, Decimal(PRESSURE))
-        infusions.record_readings(nora, infusion=infusion, readings=[reading])
+        reading = readings.ReadingEntry(15, "sbp", started, Decimal(PRESSURE))
+        readings.record_readings(nora, participant=participant, readings=[reading])
         ended = started + timedelta(minutes=40)
         whole = [Segment(Decimal(0), Decimal(40), infusion.planned_rate_ml_h)]
         infusions.end_infusion(nora, infusion=infusion, ended_at=ended, segments=whole)
         self._measure(participant, started)
         adverse_events.report(cora, participant=participant, entry=AE)
+        today = visits.site_day(participant, datetime.now(UTC))
+        rescue = intercurrent_events.IntercurrentEventEntry("ICE-2", today, "Paracetamol 4 g", "diary")
+        intercurrent_events.record(cora, participant=participant, entry=rescue)
 
     def _measure(self, participant: Participant, at: datetime) -> None:
         cora, nora = self.people["coordinator"], self.people["infusion_nurse"]
@@ -105,7 +111,7 @@ class BusySite:
             participant,
             of["BL"],
             at,
-            "cora",
+            "coordinator",
             "foot",
             trials,
             devices=Device.objects.filter(site=participant.site),

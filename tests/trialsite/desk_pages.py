@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
+from outcomes.models import Device
 from tests.trialsite.busy_site import BusySite
 
 PERSON = "/admin/participants/{person}/"
@@ -19,7 +20,9 @@ class Page:
     def at(self, busy: BusySite) -> str:
         """Its address on a busy site."""
         alert = busy.first.safety_alerts.order_by("pk").first()
-        return self.path.format(person=busy.first.identifier, alert=alert.pk if alert else 0)
+        device = Device.objects.filter(site=busy.first.site).first()
+        keys = {"alert": alert.pk if alert else 0, "device": device.pk if device else 0}
+        return self.path.format(person=busy.first.identifier, **keys)
 
 
 # Signing in costs two queries, the roles one.
@@ -44,6 +47,8 @@ PAGES = {
     "visit_not_missed": Page(PERSON + "visits/W1/not-missed/", 8),
     "diary": Page(PERSON + "diary/", 11),
     "qst": Page(PERSON + "visits/BL/qst/", 12),
+    "qst_devices": Page("/admin/qst/devices/", 9),
+    "qst_device": Page("/admin/qst/devices/{device}/", 8),
     "response": Page(PERSON + "visits/BL/forms/phq9/", 19),
     "infusions": Page("/admin/infusions/", 8),
     "safety": Page("/admin/safety/", 8),
@@ -56,7 +61,7 @@ PAGES = {
     "people": Page("/admin/people/", 12, "administrator"),
 }
 # Pages that only take what is posted, or that need a look to show anything (tests/trialsite/test_desk_analysis.py).
-NOT_HERE = {"draft", "visit_start", "people_end", "cut", "order_look", "open_report", "open_report_pdf"}
+NOT_HERE = {"draft", "qst_compute", "visit_start", "people_end", "cut", "order_look", "open_report", "open_report_pdf"}
 
 
 class Inline(HTMLParser):

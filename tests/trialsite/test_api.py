@@ -42,7 +42,7 @@ FILTERS = {
     "qst-sessions": {"participant__study__code": "KALM", "visit__code": "BL"},
     "qst-trials": {"session__visit__code": "BL", "parameter": "HPT", "area": "test"},
     "qst-values": {"parameter": "HPT"},
-    "qst-flags": {"session__visit__code": "BL", "code": "examiner_unknown", "standing": "true"},
+    "qst-flags": {"session__visit__code": "BL", "code": "calibration_unknown", "standing": "true"},
     "qst-conditioning": {"session__visit__code": "BL"},
     "qst-devices": {"site__code": "BER", "kind": "thermode"},
     "qst-device-uses": {"session__visit__code": "BL"},

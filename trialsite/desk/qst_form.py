@@ -1,79 +1,104 @@
-"""One QST session, in the order of testing; trials as measured, values computed when saved."""
+"""One QST session, in the order of testing: entered, computed as one goes, and read again with its profile.
+
+The tester is masked: nothing on this page tells of the infusion, and nothing of earlier sessions before this one is
+saved, so that nobody finds what was expected.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_POST
 
-from outcomes.models import QSTSession
-from outcomes.qst import trial_problem
-from outcomes.qst_layout import AREAS, Cell, layout
-from outcomes.qst_sessions import SessionEntry, TrialEntry, correct_session, save_session
+from outcomes.models import Device, QSTSession
+from outcomes.qst_entries import MISSING_REASONS, refuse_impossible
+from outcomes.qst_flags import testers_at
+from outcomes.qst_sessions import correct_session, save_session
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
 from studies.models import Draft, Participant, Visit
 from studies.permissions import may_enter_qst, require
 from trialsite.desk import drafts
 from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
-
-
-@dataclass(frozen=True)
-class Block:
-    """The cells of one parameter in one area, with what was typed and what is wrong."""
-
-    area: str
-    parameter: str
-    label: str
-    unit: str
-    cells: list[tuple[Cell, str, str]]
+from trialsite.desk.qst_entry import CircumstancesForm, Typed, as_saved, read_session, typed_of
+from trialsite.desk.qst_shown import Question, Seen, blocks_of, see
 
 
 @shows_refusals
 def qst(request: HttpRequest, identifier: str, visit: str) -> HttpResponse:
-    person = find_participant(request, identifier)
-    found = get_object_or_404(person.visits.select_related("participant__site"), code=visit)
-    require(may_enter_qst(user_of(request), person.site), "see or enter QST here")
-    saved = QSTSession.objects.filter(visit=found).first()
+    """The session of a visit: to be entered or corrected; for those who may not, what was found."""
+    person, found, saved = _found(request, identifier, visit)
+    enters = may_enter_qst(user_of(request), person.site)
+    require(enters or (saved is not None and request.method != "POST"), "enter QST here")
     key = f"qst/{person.pk}/{visit}"
     if drafts.discarded(request, key):
         return redirect(request.path)
     draft = None if request.method == "POST" else drafts.find(user_of(request), key)
     typed = _typed(request, draft, saved)
+    read = _read(request, typed, person, found, saved) if typed else None
     errors: dict[str, str] = {}
-    if request.method == "POST":
+    if request.method == "POST" and "preview" not in request.POST and read is not None:
         try:
-            _save(request, person, found, saved)
+            _save(request, read, saved)
         except TrialError as error:
             errors = refusals(error)
             drafts.keep_typed(request, key)
         else:
             drafts.forget(user_of(request), key)
             say(request, f"QST of visit {visit} saved.")
-            return redirect(reverse("admin:participant", args=[identifier]) + f"?visit={visit}")
+            return redirect(reverse("admin:qst", args=[identifier, visit]))
+    seen = see(read.entry, saved) if read else None
     return page(
         request,
         "qst.html",
         room="participants",
         title=f"QST · {visit}",
         status=422 if errors else 200,
+        masked=True,
         **in_sight(request, person),
         visit=found,
         saved=saved,
+        enters=enters,
         typed=typed,
         errors=errors,
-        blocks=_blocks(typed, errors),
-        values=saved.values.order_by("area", "parameter") if saved else (),
-        areas=["hand", "foot", "face", "trunk"],
-        now=f"{timezone.now().astimezone(ZoneInfo(person.site.time_zone)):%Y-%m-%dT%H:%M}",
+        form=_form(request, person, saved, typed),
+        devices=_devices(person, typed, saved),
+        areas=blocks_of(typed, errors, seen),
+        computed=seen.computed(saved) if seen else "",
+        asked=_by_place(seen),
+        reasons=MISSING_REASONS,
         drafted=draft,
         draft=reverse("admin:draft") + f"?form={key}",
     )
+
+
+@require_POST
+@shows_refusals
+def compute(request: HttpRequest, identifier: str, visit: str) -> HttpResponse:
+    """What is typed so far, computed and looked at; nothing is saved."""
+    person, found, saved = _found(request, identifier, visit)
+    require(may_enter_qst(user_of(request), person.site), "enter QST here")
+    read = _read(request, request.POST.dict(), person, found, saved)
+    seen = see(read.entry, saved)
+    return JsonResponse(
+        {
+            "values": seen.outputs,
+            "questions": [{"place": q.place, "name": q.name, "html": q.html()} for q in seen.questions],
+            "faults": {problem.field: problem.message for problem in read.problems},
+            "computed": seen.computed(),
+        }
+    )
+
+
+def _found(request: HttpRequest, identifier: str, visit: str) -> tuple[Participant, Visit, QSTSession | None]:
+    person = find_participant(request, identifier)
+    found = get_object_or_404(person.visits.select_related("participant__site"), code=visit)
+    return person, found, QSTSession.objects.filter(visit=found).select_related("participant__site", "visit").first()
 
 
 def _typed(request: HttpRequest, draft: Draft | None, saved: QSTSession | None) -> Mapping[str, str]:
@@ -81,79 +106,73 @@ def _typed(request: HttpRequest, draft: Draft | None, saved: QSTSession | None) 
         return request.POST.dict()
     if draft is not None:
         return drafts.texts(draft)
+    return typed_of(saved) if saved else {}
+
+
+def _form(
+    request: HttpRequest, person: Participant, saved: QSTSession | None, typed: Mapping[str, str]
+) -> CircumstancesForm:
+    testers = {m.user.username: m.user.display_name for m in testers_at([person]).values()}
+    if saved:
+        testers.setdefault(saved.tester, saved.tester)
+    now = timezone.now().astimezone(ZoneInfo(person.site.time_zone))
+    initial = {"tester": user_of(request).get_username(), "tested_at": f"{now:%Y-%m-%dT%H:%M}"}
+    return CircumstancesForm(testers, typed or None, initial=initial)
+
+
+def _read(
+    request: HttpRequest, typed: Mapping[str, str], person: Participant, visit: Visit, saved: QSTSession | None
+) -> Typed:
+    return read_session(typed, _form(request, person, saved, typed), person=person, visit=visit, saved=saved)
+
+
+def _save(request: HttpRequest, read: Typed, saved: QSTSession | None) -> None:
+    """Save or correct. Raises what cannot be read, what cannot be, and then what is asked and not answered."""
+    problems = list(read.problems)
+    try:
+        refuse_impossible(read.entry)
+    except InvalidEntries as error:
+        told = {problem.field for problem in problems}
+        problems += [problem for problem in error.problems if problem.field not in told]
+    if problems:
+        raise InvalidEntries(problems)
+    if not read.entry.trials:
+        raise InvalidEntry("Enter at least one trial, or mark the visit as missed.")
+    entry = as_saved(read.entry, saved) if saved else read.entry
+    if unanswered := see(entry, saved).unanswered:
+        raise InvalidEntries([InvalidEntry(_asks(question), field=f"flag.{question.name}") for question in unanswered])
     if saved is None:
-        return {}
-    return {
-        _name(t.area, Cell(t.parameter, t.direction, t.trial)): "" if t.value is None else f"{t.value:g}"
-        for t in saved.trials.all()
-    }
+        save_session(user_of(request), entry=entry)
+        return
+    correct_session(
+        user_of(request),
+        session=saved,
+        trials=entry.trials,
+        reason=request.POST.get("reason", ""),
+        comments=entry.comments,
+        circumstances=read.circumstances,
+        conditioning=entry.conditioning,
+    )
 
 
-def _name(area: str, cell: Cell) -> str:
-    return f"{area}.{cell.parameter}.{cell.direction or 'trial'}.{cell.trial}"
+def _asks(question: Question) -> str:
+    return f"{question.message} If it is right, say so beside it; else correct it."
 
 
-def _blocks(typed: Mapping[str, str], errors: Mapping[str, str]) -> list[Block]:
+def _devices(person: Participant, typed: Mapping[str, str], saved: QSTSession | None) -> list[dict[str, Any]]:
+    """The devices of the site, with what is chosen; of a saved session those that were used, and no choice."""
+    if saved:
+        uses = saved.device_uses.select_related("device")
+        return [{"device": use.device, "due": use.calibration_due_on, "chosen": True} for use in uses]
+    rows = Device.objects.filter(site=person.site_id, retired_on=None).order_by("kind", "name", "serial")
     return [
-        Block(
-            area,
-            row.parameter,
-            row.label,
-            row.unit,
-            [(c, typed.get(_name(area, c), ""), errors.get(_name(area, c), "")) for c in row.cells],
-        )
-        for area in AREAS
-        for row in layout()
+        {"device": device, "due": device.calibration_due_on, "chosen": f"device.{device.pk}" in typed}
+        for device in rows
     ]
 
 
-def _trials(request: HttpRequest) -> list[TrialEntry]:
-    """Every cell: a number, or not done where it was left empty but its parameter was begun."""
-    trials, problems = [], []
-    for area in AREAS:
-        for row in layout():
-            texts = {c: request.POST.get(_name(area, c), "").strip().replace(",", ".") for c in row.cells}
-            if not any(texts.values()):
-                continue
-            for cell, text in texts.items():
-                try:
-                    value = float(text) if text else None
-                except ValueError:
-                    problems.append(
-                        InvalidEntry(
-                            f"{row.label} is {text!r}; a number ({row.unit}) is expected. Check it, or leave the field"
-                            " empty: not done.",
-                            field=_name(area, cell),
-                        )
-                    )
-                    continue
-                if value is not None and (said := trial_problem(cell.parameter, value)):
-                    problems.append(InvalidEntry(said, field=_name(area, cell)))
-                missing = "not_done" if value is None else None
-                trials.append(TrialEntry(area, cell.parameter, cell.trial, value, cell.direction, missing))
-    if problems:
-        raise InvalidEntries(problems)
-    if not trials:
-        raise InvalidEntry("Enter at least one trial, or mark the visit as missed.")
-    return trials
-
-
-def _save(request: HttpRequest, person: Participant, visit: Visit, saved: QSTSession | None) -> None:
-    trials = _trials(request)
-    if saved is not None:
-        correct_session(user_of(request), session=saved, trials=trials, reason=request.POST.get("reason", ""))
-        return
-    try:
-        tested_at = datetime.fromisoformat(request.POST.get("tested_at", ""))
-    except ValueError as error:
-        raise InvalidEntry("Say when the session took place: date and time.", field="tested_at") from error
-    entry = SessionEntry(
-        participant=person,
-        visit=visit,
-        tested_at=tested_at.replace(tzinfo=ZoneInfo(person.site.time_zone)),
-        tester=request.POST.get("tester", "") or user_of(request).get_username(),
-        test_area=request.POST.get("test_area", ""),
-        control_area=request.POST.get("control_area", ""),
-        trials=trials,
-    )
-    save_session(user_of(request), entry=entry)
+def _by_place(seen: Seen | None) -> dict[str, list[Question]]:
+    found: dict[str, list[Question]] = {}
+    for question in seen.questions if seen else ():
+        found.setdefault(question.place, []).append(question)
+    return found
