@@ -36,8 +36,8 @@ smoke: $(DEVELOPMENT)  ## Do a coordinator's and a DSMB member's main job over H
 bench: $(DEVELOPMENT)  ## Measure what the README claims about speed, each against its peer in the same run.
 	@$(PY) -m trialsite.services run -- $(PY) -m benchmarks
 
-validate: $(DEVELOPMENT)  ## Recompute the published figures and the instruments' oracles, and say what agrees.
-	@$(PY) -m trialsite.services run -- $(PY) -m pytest -q -m "not browser" tests/analysis tests/outcomes
+validate: $(DEVELOPMENT)  ## Compare every reference number, run the simulations (20 minutes), write docs/validation.md.
+	@$(PY) -m tests.validation
 
 $(PY):
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \

@@ -93,6 +93,16 @@ def test_the_bootstrap_of_two_paths_agrees_with_the_delta_method(interval):
         assert (ours.lower, ours.upper) == pytest.approx((theirs.lower, theirs.upper), abs=0.1 * width)
 
 
+def test_the_distribution_of_the_product_agrees_with_the_delta_method_where_both_legs_are_far_from_none():
+    frame = two_mediators(7, n=4000)
+    delta = mediation.parallel(frame, **PATHS)
+    drawn = mediation.parallel(frame, **PATHS, method="quasi_bayes", draws=20_000, rng=np.random.default_rng(5))
+    for ours, theirs in ((drawn.contrast, delta.contrast), (drawn.indirect["m1"], delta.indirect["m1"])):
+        assert ours.estimate == theirs.estimate
+        width = theirs.upper - theirs.lower
+        assert (ours.lower, ours.upper) == pytest.approx((theirs.lower, theirs.upper), abs=0.05 * width)
+
+
 def test_bca_intervals_are_those_of_scipy():
     # Oracle: scipy.stats.bootstrap, method BCa, of the total effect; 20,000 draws each leave 2 % of the width.
     frame = two_mediators(3, n=60)
@@ -186,7 +196,8 @@ def test_what_cannot_be_mediated_is_refused(change, options, message):
     ("options", "message"),
     [
         ({"mediators": ("m1",)}, "name two columns"),
-        ({"method": "quasi_bayes"}, "product, bootstrap"),
+        ({"method": "sobel"}, "product, quasi_bayes, bootstrap"),
+        ({"method": "quasi_bayes"}, "give rng"),
         ({"method": "bootstrap"}, "give rng"),
     ],
 )

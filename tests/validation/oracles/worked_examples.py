@@ -1,4 +1,4 @@
-"""Arithmetic worked out by hand or apart from us: infusions, QST, exposure, response, scores, and the model's truths."""
+"""Arithmetic worked out apart from us: infusions, QST, exposure, response, scores, and the model's truths."""
 
 from decimal import Decimal
 from math import sqrt
