@@ -80,6 +80,7 @@ LEFT_OUT = frozenset(
         # Free text of the site: it may tell what the infusion unit saw.
         "clarification",
         "datacut",
+        "designsimulation",
         "plan",
         "look",
     }
