@@ -1,4 +1,4 @@
-"""Looks that are due by the plan: enough information has come in, or the clinical cut-off date is past.
+"""Looks that are due by the plan: enough information, the day after the clinical cut-off, or enough enrolled.
 
 Whether to look is decided on a count of the live tables; the information a look reports is computed from its
 cut. ICH E9 4.5: the schedule of looks is fixed before, and not moved by what is seen.
@@ -19,7 +19,7 @@ from django.utils import timezone
 from analysis.looks import order_look, planned_looks
 from analysis.models import Look, Plan
 from studies.acting import Program
-from studies.models import Study
+from studies.models import Allocation, Study
 
 SCHEDULE = Program("schedule")
 
@@ -40,13 +40,17 @@ def next_interim_look(plan: Plan) -> Mapping[str, Any] | None:
     return next((look for look in planned_looks(plan)[:-1] if look["number"] > last), None)
 
 
-def is_due(look: Mapping[str, Any], *, information: int, today: date) -> bool:
-    """Whether a planned look is due.
+def is_due(look: Mapping[str, Any], *, information: int, today: date, randomised: int = 0) -> bool:
+    """Whether a planned look is due: one of the triggers that the plan gives it is met.
 
-    information: units that have come in; none at all is never enough, whatever the date.
+    information: units that have come in; none at all is never enough, whatever else. randomised: participants by now.
     """
-    enough = information >= int(look["information"])
-    return information > 0 and (enough or today > date.fromisoformat(look["clinical_cutoff"]))
+    met = {
+        "information": information >= int(look["information"]),
+        "calendar": today > date.fromisoformat(look["clinical_cutoff"]),
+        "enrolled": randomised >= int(look.get("enrolled") or 1),
+    }
+    return information > 0 and any(met[trigger] for trigger in look.get("triggers", ("information", "calendar")))
 
 
 def live_information(plan: Plan) -> int:
@@ -74,12 +78,13 @@ def live_information(plan: Plan) -> int:
 
 def _order_if_due(study: Study) -> Look | None:
     plan = study.plans.latest("pk")
-    look = next_interim_look(plan)
+    look = next_interim_look(plan) if plan.signed_at is not None else None
     reported = Q(status=Look.Status.REPORTED, closed_status=Look.Status.REPORTED)
     if look is None or study.looks.exclude(reported).exists():
         return None
     today = timezone.localdate(timezone=ZoneInfo(study.time_zone))
-    if not is_due(look, information=live_information(plan), today=today):
+    randomised = Allocation.objects.filter(participant__study=study).count()
+    if not is_due(look, information=live_information(plan), today=today, randomised=randomised):
         return None
     return order_look(SCHEDULE, study=study, number=look["number"])
 

@@ -14,6 +14,7 @@ from analysis.canonical import canonical_json, sha256_of
 from analysis.closed_store import Report
 from analysis.code_version import code_version
 from analysis.models import Look, OpenReport
+from analysis.plans import about_plan
 from studies.acting import Program, acting
 
 Progress = Callable[[int, int], None]
@@ -93,5 +94,6 @@ def _about(look: Look, cut: cuts.Verified) -> dict[str, Any]:
         "cut_manifest_sha256": cut.sha256,
         "plan_version": look.plan.version,
         "plan_sha256": sha256_of(look.plan.source.encode()),
+        "plan": about_plan(look.plan),
         "code_version": code_version(),
     }

@@ -39,12 +39,13 @@ def order_look(
     number: of a planned look, 1 to the number of looks in the plan, in order. With `unplanned_reason` the
     look is an unplanned one: it gets the next number after the planned ones, and spends alpha at its own
     information.
-    Raises NotAllowed, InvalidEntry, LookTaken.
+    Raises NotAllowed, InvalidEntry, LookTaken, PlanNotSigned.
     """
     require(may_order_look(user, study), f"order a look of {study}")
     # Two people may order at once: the study's row is locked before numbers are compared.
     study = Study.objects.select_for_update().get(pk=study.pk)
     plan = plans.current_plan(study)
+    plans.require_signature(plan)
     unplanned_reason = unplanned_reason.strip()
     if unplanned_reason:
         number = _next_unplanned_number(study, plan)

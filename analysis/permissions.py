@@ -22,6 +22,11 @@ def may_freeze_plan(user: Someone | Program, study: Study) -> bool:
     return bool(study_wide_roles(user, study) & {Role.DATA_MANAGER, Role.STATISTICIAN})
 
 
+def may_sign_plan(user: Someone, study: Study) -> bool:
+    """Statisticians sign; who only freezes a text does not answer for it."""
+    return Role.STATISTICIAN in study_wide_roles(user, study)
+
+
 def may_simulate_design(user: Someone | Program, study: Study) -> bool:
     """Data managers and statisticians: what is simulated is the plan, not the study's data."""
     return may_freeze_plan(user, study)

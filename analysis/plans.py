@@ -1,14 +1,27 @@
-"""The analysis plan of a protocol version, frozen as text: a look runs what was written down before."""
+"""The analysis plan of a study: frozen as text, signed before the first look, changed only as a new version.
+
+A look runs what was written down before. Once frozen, the text stays as it is for ever, and once signed so does the
+signature: the database refuses anything else (migration 0004_plan_signature).
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+import orjson
+from django.utils import timezone
+
 from analysis.canonical import canonical_json, sha256_of
+from analysis.differences import Difference, differences
 from analysis.models import Plan
-from analysis.permissions import may_freeze_plan
+from analysis.permissions import may_freeze_plan, may_sign_plan
 from studies.acting import Program, verb
-from studies.errors import InvalidEntry, TrialError
+from studies.errors import AlreadyDone, InvalidEntry, TrialError
 from studies.models import ProtocolVersion, Study, User
 from studies.permissions import require
+from studies.protocol import DocumentInvalid
+from studies.protocol.analysis_plan import AnalysisPlan
+from studies.protocol.plan_file import load_plan
 
 
 class PlanConflict(TrialError):
@@ -17,35 +30,72 @@ class PlanConflict(TrialError):
     code = "plan_conflict"
 
 
-@verb(because="analysis plan frozen")
-def freeze_plan(user: User | Program, *, protocol_version: ProtocolVersion) -> Plan:
-    """Freeze the analysis plan of a protocol version as canonical JSON. Safe to repeat: a frozen plan stays.
+class PlanNotSigned(TrialError):
+    """A look is ordered under a plan that nobody signed."""
 
-    Raises NotAllowed; PlanConflict for another plan under a version that is frozen.
+    code = "plan_not_signed"
+
+
+@verb(because="analysis plan frozen")
+def freeze_plan(
+    user: User | Program, *, protocol_version: ProtocolVersion, text: str = "", source: str = "", reason: str = ""
+) -> Plan:
+    """Freeze an analysis plan as canonical JSON. Safe to repeat: a frozen plan stays.
+
+    text: a plan file; without it the plan that stands in the protocol. source: the file's name, for messages.
+    reason: why the plan changes, where the study has another version already.
+    Raises NotAllowed; InvalidEntry for a file with mistakes, or a change without a reason; PlanConflict for another
+    plan under a version that is frozen.
     """
     study = protocol_version.study
     require(may_freeze_plan(user, study), f"freeze the analysis plan of {study}")
-    source = plan_source(protocol_version)
-    plan, _ = Plan.objects.get_or_create(
-        study=study,
-        version=protocol_version.definition.analysis.version,
-        defaults={
-            "protocol_version": protocol_version,
-            "source": source,
-            "sha256": sha256_of(source.encode()),
-        },
-    )
-    if plan.source != source:
+    plan = _read(protocol_version, text, source) if text else protocol_version.definition.analysis
+    content = _plan_text(plan)
+    frozen = study.plans.filter(version=plan.version).first()
+    if frozen is None:
+        return Plan.objects.create(
+            study=study,
+            protocol_version=protocol_version,
+            version=plan.version,
+            source=content,
+            sha256=sha256_of(content.encode()),
+            change_reason=_reason_for_change(study, reason),
+        )
+    if frozen.source != content:
         raise PlanConflict(
-            f"The analysis plan of {protocol_version} differs from the frozen version {plan.version}: "
+            f"The analysis plan of {protocol_version} differs from the frozen version {frozen.version}: "
             "give it a new version number."
         )
+    return frozen
+
+
+@verb(because="analysis plan signed")
+def sign_plan(user: User, *, plan: Plan, password: str) -> Plan:
+    """Sign a frozen plan: who, when, and that the password was entered again. It covers the SHA-256 of the text.
+
+    Raises NotAllowed; InvalidEntry for a wrong password; AlreadyDone for a plan that is signed.
+    """
+    require(may_sign_plan(user, plan.study), f"sign the analysis plan of {plan.study}")
+    if not user.check_password(password):
+        raise InvalidEntry("The password is not right. A plan is signed by entering it again.", field="password")
+    plan = Plan.objects.select_for_update().get(pk=plan.pk)
+    if plan.signed_at is not None:
+        raise AlreadyDone(f"{plan} was signed by {plan.signed_name} before. A change is a new version.")
+    plan.signed_by = user.get_username()
+    plan.signed_name = user.get_full_name() or user.get_username()
+    plan.signed_at = timezone.now()
+    plan.save(update_fields=["signed_by", "signed_name", "signed_at"])
+    plan.refresh_from_db()
     return plan
 
 
 def plan_source(protocol_version: ProtocolVersion) -> str:
-    """The section `analysis` of a protocol version as canonical JSON."""
-    return canonical_json(protocol_version.definition.analysis.model_dump(mode="json")).decode()
+    """The plan that stands in a protocol version, in the spelling that is frozen."""
+    return _plan_text(protocol_version.definition.analysis)
+
+
+def _plan_text(plan: AnalysisPlan) -> str:
+    return canonical_json(plan.model_dump(mode="json")).decode()
 
 
 def current_plan(study: Study) -> Plan:
@@ -54,3 +104,51 @@ def current_plan(study: Study) -> Plan:
     if plan is None:
         raise InvalidEntry(f"{study} has no frozen analysis plan: run freeze_plan {study} first.")
     return plan
+
+
+def require_signature(plan: Plan) -> None:
+    """Raises PlanNotSigned for the plan of a trial that is conducted here, unless somebody signed it.
+
+    A finished trial that was imported has its results in print: nobody can sign before it.
+    """
+    if plan.signed_at is None and plan.study.origin == Study.Origin.CONDUCTED:
+        raise PlanNotSigned(
+            f"{plan} is not signed, so no look may be taken under it. A statistician signs it: "
+            f"freeze_plan {plan.study} --signed-by NAME."
+        )
+
+
+def changes_of(plan: Plan) -> list[Difference]:
+    """What a plan changed against the version frozen before it; nothing for the first."""
+    before = plan.study.plans.filter(pk__lt=plan.pk).order_by("pk").last()
+    if before is None:
+        return []
+    return list(differences(orjson.loads(before.source), orjson.loads(plan.source)))
+
+
+def about_plan(plan: Plan) -> dict[str, Any]:
+    """Version, hash, signature and changes of a plan, as a report shows them."""
+    signed = None
+    if plan.signed_at is not None:
+        signed = {"by": plan.signed_by, "name": plan.signed_name, "at": plan.signed_at.isoformat()}
+    return {
+        "version": plan.version,
+        "sha256": sha256_of(plan.source.encode()),
+        "signature": signed,
+        "change_reason": plan.change_reason,
+        "changes": [{"path": each.path, "before": each.before, "after": each.after} for each in changes_of(plan)],
+    }
+
+
+def _read(protocol_version: ProtocolVersion, text: str, source: str) -> AnalysisPlan:
+    try:
+        return load_plan(text, protocol_version.definition, source=source or "the plan file")
+    except DocumentInvalid as error:
+        raise InvalidEntry(str(error), field="text") from error
+
+
+def _reason_for_change(study: Study, reason: str) -> str:
+    reason, changes = reason.strip(), study.plans.exists()
+    if changes and not reason:
+        raise InvalidEntry(f"{study} has a frozen analysis plan. Say why it changes.", field="reason")
+    return reason if changes else ""

@@ -49,6 +49,7 @@ STUDY = "KALM"
 PROTOCOL = "studies/protocols/kalm-1.0.yaml"
 SEED = "20261124"
 FINISHED = "ASHAR2022"
+SIGNED = ("--signed-by", "statistician", "--demonstration")
 IMPORT = (
     "import_trial",
     "outcomes/imports/mappings/ashar2022.yaml",
@@ -90,15 +91,15 @@ BEFORE_THE_SITE = (
         "app",
         in_one_go=True,
     ),
-    Step("freezing the analysis plan", ("freeze_plan", STUDY), "app"),
-    Step("registering the plan at the closed side", ("register_plan", STUDY), "unblinded"),
     Step("importing a real, finished trial", IMPORT, "app"),
-    Step("freezing its plan", ("freeze_plan", FINISHED), "app"),
-    Step("registering it at the closed side", ("register_plan", FINISHED), "unblinded"),
     Step("writing the schedule", ("ensure_schedules",), "app"),
-    # Last: people get their roles in every study that was loaded before.
+    # People get their roles in every study that was loaded before; a plan is signed by one of them.
     Step("making one account per role", ("demo_accounts",), "app"),
     Step("making the accounts of the closed door", ("demo_closed_accounts",), "unblinded"),
+    Step("freezing and signing the analysis plan", ("freeze_plan", STUDY, *SIGNED), "app"),
+    Step("registering the plan at the closed side", ("register_plan", STUDY), "unblinded"),
+    Step("freezing and signing the plan of the finished trial", ("freeze_plan", FINISHED, *SIGNED), "app"),
+    Step("registering it at the closed side", ("register_plan", FINISHED), "unblinded"),
 )
 WITH_THE_SITE = (Step("taking a cut and running the first look", ("first_look",), "app"),)
 

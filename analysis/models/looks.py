@@ -8,16 +8,28 @@ from studies.models import Record
 
 
 class Plan(Record):
-    """The analysis plan of a protocol version, as frozen for looks."""
+    """The analysis plan of a protocol version, as frozen for looks. Its text never changes; it is signed once."""
 
     study = models.ForeignKey("studies.Study", on_delete=models.PROTECT, related_name="plans")
     protocol_version = models.ForeignKey("studies.ProtocolVersion", on_delete=models.PROTECT, related_name="plans")
     version = models.CharField(max_length=20)
     source = models.TextField(help_text="Canonical JSON")
     sha256 = models.CharField(max_length=64)
+    change_reason = models.TextField(blank=True, help_text="Why it differs from the version before")
+    signed_by = models.CharField(max_length=150, blank=True)
+    signed_name = models.CharField(max_length=300, blank=True)
+    signed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(name="plan_version_once", fields=["study", "version"])]
+        constraints = [
+            models.UniqueConstraint(name="plan_version_once", fields=["study", "version"]),
+            models.CheckConstraint(
+                name="plan_signature_is_whole",
+                condition=models.Q(signed_at__isnull=True, signed_by="", signed_name="")
+                | (models.Q(signed_at__isnull=False) & ~models.Q(signed_by="") & ~models.Q(signed_name="")),
+                violation_error_message="A signature says who signed and when.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.study} plan {self.version}"

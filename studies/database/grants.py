@@ -39,6 +39,9 @@ REVOKE UPDATE ON studies_safetyevent FROM app;
 REVOKE UPDATE, DELETE ON outcomes_ownanswer FROM app;
 REVOKE UPDATE, DELETE ON analysis_openreport, analysis_designresult, outcomes_wordingtext, outcomes_originalfile FROM app;
 REVOKE UPDATE, DELETE ON outcomes_importedcell, outcomes_importeddefinitions, outcomes_importreport FROM app;
+REVOKE UPDATE ON analysis_plan, analysis_look FROM app;
+GRANT UPDATE (signed_by, signed_name, signed_at) ON analysis_plan TO app;
+GRANT UPDATE (status, closed_status) ON analysis_look TO app;
 REVOKE DELETE ON studies_user FROM app;
 REVOKE ALL ON studies_contactdetails, django_session, authtoken_token, studies_draft, outcomes_doorkey,
     outcomes_doorfailure, outcomes_originalfile, outcomes_importedcell, outcomes_importreport, outcomes_pendingimport,

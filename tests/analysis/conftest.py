@@ -14,9 +14,8 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from analysis import plans
 from analysis.models import Plan
-from studies.acting import Program
+from tests.analysis.signing import signed_plan
 from tests.analysis.small_trial import SmallTrial, make_small_trial
 
 Connect = Callable[[str], psycopg.Connection]
@@ -37,8 +36,8 @@ def trial(as_role: Connect) -> SmallTrial:
 
 @pytest.fixture
 def plan(trial: SmallTrial) -> Plan:
-    """The plan of KALM, frozen for the small trial."""
-    return plans.freeze_plan(Program("test"), protocol_version=trial.protocol)
+    """The plan of KALM, frozen and signed for the small trial."""
+    return signed_plan(trial.protocol)
 
 
 @dataclass

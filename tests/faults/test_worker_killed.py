@@ -18,11 +18,12 @@ import redis
 from django.conf import settings as django_settings
 from django.db import connection
 
-from analysis import closed_store, jobs, plans
+from analysis import closed_store, jobs
 from analysis.looks import order_look
 from analysis.models import Job, Look
 from analysis.schedules import ensure_schedules
 from studies.acting import Program
+from tests.analysis.signing import signed_plan
 from tests.analysis.small_trial import make_small_trial
 from tests.conftest import django_as
 from trialsite.services.connection import database_url, redis_url
@@ -100,7 +101,7 @@ def site(settings: Any, tmp_path: Path) -> Iterator[Site]:
 def look(site: Site, as_role: Connect) -> Look:
     """A look whose cut is taken and whose closed side waits for its worker; beat's schedule is written."""
     trial = make_small_trial(as_role("unblinded"))
-    plan = plans.freeze_plan(Program("test"), protocol_version=trial.protocol)
+    plan = signed_plan(trial.protocol)
     with django_as("unblinded"):
         closed_store.register_plan(Program("test"), plan=plan)
     ensure_schedules()

@@ -16,13 +16,14 @@ import pytest
 from django.conf import settings as current
 from django.db import connection
 
-from analysis import closed_store, jobs, plans
+from analysis import closed_store, jobs
 from analysis.canonical import sha256_of_file
 from analysis.looks import order_look
 from analysis.models import Job, Look
 from outcomes import instrument_versions
 from studies.acting import Program
 from studies.models import Allocation
+from tests.analysis.signing import signed_plan
 from tests.conftest import django_as, empty_tables
 from tests.studies.intruder import arm_in
 from tests.trialsite.busy_site import BusySite, make_busy_site
@@ -49,7 +50,7 @@ ARMS = {
 def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[BusySite]:
     with django_db_blocker.unblock():
         busy = make_busy_site(PARTICIPANTS)
-        plan = plans.freeze_plan(PERSON, protocol_version=busy.version)
+        plan = signed_plan(busy.version)
         with django_as("unblinded"):
             closed_store.register_plan(PERSON, plan=plan)
         yield busy

@@ -13,7 +13,7 @@ from django.conf import settings as current
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from analysis import closed_store, plans
+from analysis import closed_store
 from analysis.closed_store import Report
 from analysis.cuts import unblinded_folder
 from analysis.looks import order_look
@@ -21,6 +21,7 @@ from analysis.models import Job, Look
 from studies.acting import Program, acting
 from studies.models import ClosedAccount, ClosedSession, Study
 from tests import factories
+from tests.analysis.signing import signed_plan
 from tests.conftest import django_as
 from tests.trialsite.closed_door import PASSWORD, ClosedDoor
 
@@ -52,7 +53,7 @@ API = (
 def look(study: Study, version: Any, monkeypatch: pytest.MonkeyPatch, folders: Any) -> Look:
     """The first look of KALM, its closed report sealed."""
     monkeypatch.setattr("analysis.job_queue.push", lambda job_id, side: None)
-    plans.freeze_plan(PERSON, protocol_version=version)
+    signed_plan(version)
     look = order_look(PERSON, study=study, number=1)
     with django_as("unblinded"):
         closed_store.seal(look, cut_manifest_sha256="c" * 64, report=REPORT)

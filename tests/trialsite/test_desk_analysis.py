@@ -14,7 +14,6 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from analysis import plans
 from analysis.canonical import canonical_json, sha256_of
 from analysis.cuts import blinded_folder
 from analysis.looks import order_look
@@ -22,6 +21,7 @@ from analysis.models import DataCut, Job, Look, OpenReport
 from studies.acting import Program, acting
 from studies.models import ClosedAccount, Membership, ProtocolVersion, Study
 from tests import factories
+from tests.analysis.signing import signed_plan
 from tests.conftest import django_as
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,7 +51,7 @@ def as_(version: ProtocolVersion) -> SignIn:
 
 @pytest.fixture
 def look(study: Study, version: ProtocolVersion) -> Look:
-    plans.freeze_plan(PERSON, protocol_version=version)
+    signed_plan(version)
     return order_look(PERSON, study=study, number=1)
 
 
