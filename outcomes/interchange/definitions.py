@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from outcomes.interchange.element import Element, is_foreign
 
 _REDCAP = "{https://projectredcap.org}"
+# Languages of conditions and calculations: REDCap's, and that of protocols (studies/protocol/expression).
+REDCAP, EXPRESSION = "REDCap", "expression"
+Formal = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item: its type and codes, and its wording, which belongs to whoever holds the licence."""
+    """One item: its type and codes, and its wording, which belongs to whoever holds the licence.
+
+    language: what its condition (when it is left out, in ODM; when it is asked, in REDCap) and calculation are in.
+    """
 
     oid: str
     name: str
@@ -33,6 +39,7 @@ class Item:
     identifying: bool = False
     condition: str = ""
     calculation: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,7 @@ def _form(form: Element, groups: Mapping[str, Element]) -> Form:
 def _items(version: Element) -> dict[str, Item]:
     codes = {listed.get("OID"): _codes(listed) for listed in version.all("CodeList")}
     formal = {
-        each.get("OID"): expression.text
+        each.get("OID"): (expression.text, expression.get("Context"))
         for tag in ("ConditionDef", "MethodDef")
         for each in version.all(tag)
         if (expression := each.first("FormalExpression"))
@@ -104,7 +111,7 @@ def _items(version: Element) -> dict[str, Item]:
 
 
 def _item(
-    each: Element, reference: Element, codes: Mapping[str, Mapping[str, str] | None], formal: Mapping[str, str]
+    each: Element, reference: Element, codes: Mapping[str, Mapping[str, str] | None], formal: Mapping[str, Formal]
 ) -> Item:
     listed = each.first("CodeListRef")
     length = each.get("Length")
@@ -117,10 +124,18 @@ def _item(
         ranges=tuple(_ranges(each)),
         length=int(length) if length.isdecimal() else None,
         identifying=each.get(f"{_REDCAP}Identifier").lower() == "y",
-        condition=each.get(f"{_REDCAP}BranchingLogic")
-        or formal.get(reference.get("CollectionExceptionConditionOID"), ""),
-        calculation=each.get(f"{_REDCAP}Calculation") or formal.get(reference.get("MethodOID"), ""),
+        **_logic(each, reference, formal),
     )
+
+
+def _logic(each: Element, reference: Element, formal: Mapping[str, Formal]) -> dict[str, str]:
+    """Condition, calculation and their language: REDCap's own where they are there, else ODM's."""
+    condition, calculation = each.get(f"{_REDCAP}BranchingLogic"), each.get(f"{_REDCAP}Calculation")
+    if condition or calculation:
+        return {"condition": condition, "calculation": calculation, "language": REDCAP}
+    hidden = formal.get(reference.get("CollectionExceptionConditionOID"), ("", ""))
+    method = formal.get(reference.get("MethodOID"), ("", ""))
+    return {"condition": hidden[0], "calculation": method[0], "language": hidden[1] or method[1]}
 
 
 def _translations(holder: Element | None) -> dict[str, str]:

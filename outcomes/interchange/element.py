@@ -21,7 +21,10 @@ class Element:
 
     def get(self, name: str, default: str = "") -> str:
         """The value of an attribute."""
-        return next((value for key, value in self.attributes if key == name), default)
+        for key, value in self.attributes:
+            if key == name:
+                return value
+        return default
 
     def all(self, tag: str) -> Iterator[Element]:
         """The children of this name."""

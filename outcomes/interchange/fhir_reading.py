@@ -42,7 +42,7 @@ def read_fhir(content: bytes, *, name: str, stored: Element | None = None) -> Do
         raise refuse_file(name, "The file holds responses and not their questionnaire. Bring the questionnaire first.")
     cells: tuple[Cell, ...] = cells_of(responses, known, refusals) if known is not None else ()
     if refusals:
-        raise ImportRefused(name, refusals)
+        raise ImportRefused(name, refusals[: limits.MOST_REFUSALS])
     version = known.first("MetaDataVersion") if known else None
     return Document(
         name=name,

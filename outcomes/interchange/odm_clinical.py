@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from outcomes.interchange import limits
 from outcomes.interchange.cells import Address, Cell
-from outcomes.interchange.element import Element
+from outcomes.interchange.element import Element, element
 from outcomes.interchange.odm_schema import ADDRESSES, TYPED_ITEM
 from outcomes.interchange.refused import refuse_file
 
@@ -90,23 +88,16 @@ class ClinicalData:
         self._before.pop()
 
     def _item(self, done: Element, line: int) -> None:
-        item = done.get("ItemOID")
+        said = dict(done.attributes)
+        item = said.pop("ItemOID", "")
         if not item:
             raise refuse_file(self._name, f"{done.tag} has no ItemOID.", line=line)
-        transaction = done.get(_TRANSACTION) or self._transactions[-1]
-        is_null = done.get("IsNull") == "Yes"
-        value = done.get("Value") if done.tag == TYPED_ITEM else done.text
-        rest = replace(done.without("ItemOID", "Value", "IsNull", _TRANSACTION), text="")
-        self._add(
-            Cell(
-                self._addresses[-1]._replace(item=item),
-                None if is_null else value,
-                line,
-                done.tag,
-                beside=rest if rest.attributes or rest.children else None,
-                removed=transaction == "Remove",
-            )
-        )
+        removed = (said.pop(_TRANSACTION, "") or self._transactions[-1]) == "Remove"
+        value = said.pop("Value", "") if done.tag == TYPED_ITEM else done.text
+        is_null = said.pop("IsNull", "") == "Yes"
+        beside = element(done.tag, said, *done.children) if said or done.children else None
+        address = Address(*self._addresses[-1][:7], item)
+        self._add(Cell(address, None if is_null else value, line, done.tag, "", beside, removed))
 
     def _add(self, cell: Cell) -> None:
         if len(self.cells) >= limits.MOST_CELLS:

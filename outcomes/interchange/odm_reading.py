@@ -77,7 +77,7 @@ class _Reading:
     def __init__(self, name: str) -> None:
         self._name = name
         self._open: list[_Open] = []
-        self._count = 0
+        self._count = self._foreign = 0
         self.refusals: list[Refusal] = []
         self.remarks: list[Refusal] = []
         self.about: dict[str, str] = {}
@@ -88,15 +88,17 @@ class _Reading:
     def begin(self, tag: str, attributes: dict[str, str], line: int) -> None:
         if not self._open:
             self._root(tag, attributes)
-        elif not self._foreign_above() and not is_foreign(tag) and not may_stand_in(tag, self._open[-1].tag):
+        elif not self._foreign and not is_foreign(tag) and not may_stand_in(tag, self._open[-1].tag):
             self._refuse_place(tag, line)
-        if any(name.startswith(_DEFINE) for name in attributes):
+        if tag == "MetaDataVersion" and any(name.startswith(_DEFINE) for name in attributes):
             raise refuse_file(self._name, _IS_DEFINE, line=line)
+        self._foreign += is_foreign(tag)
         self._open.append(_Open(tag, attributes, line))
         self.clinical.begin(tag, attributes, line)
 
     def end(self, text: str) -> None:
         opened = self._open.pop()
+        self._foreign -= is_foreign(opened.tag)
         done = self._element(opened, text)
         if not self._open:
             return
@@ -117,9 +119,6 @@ class _Reading:
             raise refuse_file(
                 self._name, f"The file defines more than {limits.MOST_DEFINITIONS:,} elements.", line=line
             )
-
-    def _foreign_above(self) -> bool:
-        return any(is_foreign(opened.tag) for opened in self._open)
 
     def _root(self, tag: str, attributes: dict[str, str]) -> None:
         if tag != "ODM":
@@ -147,13 +146,17 @@ class _Reading:
         """What has ended, with its children in the order of the schema and without the blanks between them."""
         holds_text = opened.tag in TEXTS or opened.tag.startswith(TYPED_ITEM) or is_foreign(opened.tag)
         self._missing_parts(opened)
-        children = sorted(self._once(opened), key=lambda child: place(child.tag, opened.tag))
+        children = self._once(opened)
+        if len(children) > 1:
+            children.sort(key=lambda child: place(child.tag, opened.tag))
         kept = text if holds_text and (text.strip() or not children) else ""
         return Element(opened.tag, tuple(sorted(opened.attributes.items())), kept, tuple(children))
 
     def _missing_parts(self, opened: _Open) -> None:
+        if opened.tag not in _REQUIRED:
+            return
         there = {child.tag for child, _ in opened.children}
-        for part in _REQUIRED.get(opened.tag, ()):
+        for part in _REQUIRED[opened.tag]:
             if part not in there:
                 self._refuse(opened.line, opened.tag, "", f"{part} is missing.")
 

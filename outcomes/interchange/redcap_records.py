@@ -19,7 +19,7 @@ from outcomes.interchange.element import Element
 from outcomes.interchange.redcap_dictionary import Dictionary, Field, status_field
 from outcomes.interchange.redcap_events import Events
 from outcomes.interchange.redcap_metadata import OwnColumns, as_study, form_oid, groups_of
-from outcomes.interchange.redcap_values import Read, read_value
+from outcomes.interchange.redcap_values import Read, read_value, unusual
 from outcomes.interchange.tables import CsvFile, open_csv
 
 EVENT, INSTRUMENT, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"
@@ -219,6 +219,8 @@ class _Reading:
         except ValueError as error:
             self.doubts.append(Doubt(cell, Refusal(cell.line, column.name, text, str(error))))
             return None
+        if text not in self._options.missing_codes and (why := unusual(column.field, text)):
+            self.remarks.append(Refusal(cell.line, column.name, text, why))
         if read.rule:
             self._read_otherwise.setdefault((column.name, read.rule), []).append(cell.line)
         return cell if read.value == text else replace(cell, value=read.value, written=written)

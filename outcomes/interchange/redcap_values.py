@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from outcomes.imports.numbers import number
-from outcomes.interchange.redcap_dictionary import Field
+from outcomes.interchange.redcap_dictionary import LEAST, MOST, Field
 
 STATUS = (("0", "Incomplete"), ("1", "Unverified"), ("2", "Complete"))
 _BOXES = (("0", "Unchecked"), ("1", "Checked"))
@@ -40,6 +41,26 @@ def read_value(field: Field | None, text: str, *, is_status: bool = False) -> Re
         return _coded(field.choices, text)
     _check(field, text)
     return Read(text)
+
+
+def unusual(field: Field | None, text: str) -> str:
+    """What may be asked about a value: REDCap's limits are advice. Empty if nothing."""
+    if field is None or field.is_coded:
+        return ""
+    for column, word, beyond in ((LEAST, "at least", operator.lt), (MOST, "at most", operator.gt)):
+        bound = field.said(column)
+        # A limit such as "today" is none that can be worked out here.
+        if bound[:1].isdigit() and beyond(*_comparable(text, bound)):
+            return f"Taken, and unusual. Expected is {word} {bound}."
+    return ""
+
+
+def _comparable(text: str, bound: str) -> tuple[float, float] | tuple[str, str]:
+    """Numbers as numbers, dates as the texts they are: ISO 8601 sorts by time."""
+    try:
+        return float(text.replace(",", ".")), float(bound.replace(",", "."))
+    except ValueError:
+        return text, bound
 
 
 def _coded(choices: tuple[tuple[str, str], ...], text: str) -> Read:

@@ -8,7 +8,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from outcomes.imports.refusals import ImportRefused, Refusal
 from outcomes.interchange import limits
@@ -21,38 +21,54 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A CSV file that is text, with its header; `rows` reads on from there."""
+    """A CSV file that is text, with its header; `rows` reads on from there, one row at a time."""
 
     name: str
     sha256: str
     bytes: int
     header: tuple[str, ...]
-    text: str
+    encoding: str
     delimiter: str
+    content: bytes = field(repr=False)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Each row below the header with its number as a spreadsheet shows it. Raises ImportRefused at the first
-        that cannot be read."""
-        number = 1
-        reader = self._reader()
-        next(reader)
-        while True:
-            number += 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise refuse_row(self.name, number, "", "", f"{error}. Look for a quotation mark.") from None
-            if not any(cells):
+        """Each row below the header with its number as a spreadsheet shows it; rows without any cell are passed over.
+
+        Raises ImportRefused at the first that cannot be read.
+        """
+        for number, cells in enumerate(_records(self.name, self.content, self.encoding, self.delimiter), start=1):
+            if number == 1 or not any(cells):
                 continue
             if len(cells) != len(self.header):
                 why = f"The row has {len(cells)} cells; the header has {len(self.header)}."
+                if len(cells) > len(self.header) and self.delimiter == ",":
+                    why += " A comma inside a cell, also a decimal one, needs quotation marks round the cell."
                 raise refuse_row(self.name, number, "", "", why)
             yield number, cells
 
-    def _reader(self) -> Iterator[list[str]]:
-        return csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter, strict=True)
+
+def _records(name: str, content: bytes, encoding: str, delimiter: str) -> Iterator[list[str]]:
+    number = 0
+    reader = csv.reader(_lines(name, content, encoding, delimiter), delimiter=delimiter, strict=True)
+    try:
+        for number, cells in enumerate(reader, start=1):  # noqa: B007 - told where reading stops
+            yield cells
+    except csv.Error as error:
+        raise refuse_row(name, number + 1, "", "", f"{error}. Look for a quotation mark.") from None
+
+
+def _lines(name: str, content: bytes, encoding: str, delimiter: str) -> Iterator[str]:
+    """Lines of text; one that would be more cells than a row may have is refused before it is taken apart."""
+    wrapped = io.TextIOWrapper(io.BytesIO(content), encoding=_codec(encoding), newline="")
+    for number, line in enumerate(wrapped, start=1):
+        if len(line) > limits.LONGEST_VALUE or line.count(delimiter) >= limits.MOST_COLUMNS:
+            most = f"{limits.MOST_COLUMNS:,} columns and {limits.LONGEST_VALUE:,} characters"
+            raise refuse_row(name, number, "", "", f"The line is longer than a row may be: {most}.")
+        yield line
+
+
+def _codec(encoding: str) -> str:
+    return "utf-8-sig" if encoding == "utf-8" else encoding
 
 
 def refuse_row(name: str, row: int, column: str, value: str, why: str) -> ImportRefused:
@@ -69,46 +85,36 @@ def open_csv(content: bytes, *, name: str, encoding: str = "utf-8", delimiter: s
     if len(content) > limits.LARGEST_CSV:
         most = limits.LARGEST_CSV // limits.MEGABYTE
         raise refuse_file(name, f"The file has more than {most} MB. Export it in parts, some records at a time.")
-    text = _decoded(content, name, encoding)
-    if found := _CONTROL.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        raise refuse_row(name, line, "", "", f"The character U+{ord(found.group()):04X} stands here; no text holds it.")
-    first = next(_first_line(text, delimiter, name), [])
+    _refuse_no_text(content, name, encoding)
+    first = next(_records(name, content, encoding, delimiter), [])
     header = tuple(cell.strip() for cell in first)
-    if wrong := list(_wrong_header(header, delimiter)):
+    if wrong := list(_wrong_header(header)):
         raise ImportRefused(name, wrong)
-    return CsvFile(name, hashlib.sha256(content).hexdigest(), len(content), header, text, delimiter)
+    return CsvFile(name, hashlib.sha256(content).hexdigest(), len(content), header, encoding, delimiter, content)
 
 
-def _first_line(text: str, delimiter: str, name: str) -> Iterator[list[str]]:
-    try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    except csv.Error as error:
-        raise refuse_row(name, 1, "", "", f"{error}. Look for a quotation mark.") from None
-
-
-def _decoded(content: bytes, name: str, encoding: str) -> str:
+def _refuse_no_text(content: bytes, name: str, encoding: str) -> None:
     if content.startswith(_UTF16):
         raise refuse_file(name, "This is text in UTF-16. Save it as CSV in UTF-8.")
     try:
-        return content.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+        text = content.decode(_codec(encoding))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         met = content[error.start : error.end].hex(" ")
         why = f"The bytes {met} are not {encoding}. Save the file as UTF-8, or say that it is in cp1252 (Windows)."
         raise refuse_row(name, line, "", "", why) from None
+    if found := _CONTROL.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise refuse_row(name, line, "", "", f"The character U+{ord(found.group()):04X} stands here; no text holds it.")
 
 
-def _wrong_header(header: tuple[str, ...], delimiter: str) -> Iterator[Refusal]:
+def _wrong_header(header: tuple[str, ...]) -> Iterator[Refusal]:
     if not any(header):
         yield Refusal(1, "", "", "The file has no header.")
         return
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
         other = ";" if ";" in header[0] else "tab"
         yield Refusal(1, header[0], "", f"The file has one column only; is it written with '{other}' between cells?")
-    if len(header) > limits.MOST_COLUMNS:
-        yield Refusal(1, "", "", f"The file has {len(header):,} columns; at most {limits.MOST_COLUMNS:,} are read.")
-        return
     for place, column in enumerate(header, start=1):
         if not column:
             yield Refusal(1, f"number {place}", "", "The column has no name.")
