@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from outcomes.imports.refusals import Refusal
 from outcomes.interchange.cells import Cell
+from outcomes.interchange.definitions import read_definitions
 from outcomes.interchange.difference import values
 from outcomes.interchange.document import FORMATS
 from outcomes.interchange.planning import Plan
 
 LISTED = 500
+HIDDEN = "(identifying: not shown)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,13 @@ class Report:
     changed_as: str
     doubtful_as: str
 
+    @property
+    def digest(self) -> str:
+        """What was shown, in short: whoever takes a file says which difference they saw."""
+        shown = {**self.as_json(), "reason": "", "changed_as": "", "doubtful_as": "", "left_out": 0, "corrected": 0}
+        shown["kept_in_doubt"] = 0
+        return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()
+
     def as_json(self) -> dict[str, Any]:
         """For storing."""
         return asdict(self)
@@ -100,8 +111,8 @@ def report_of(planned: Plan, *, changed: str, doubtful: str, reason: str) -> Rep
         },
         forms=tuple(_forms(planned)),
         changes=tuple(_changes(planned))[:LISTED],
-        doubts=tuple(_line(doubt.refusal) for doubt in doubts[:LISTED]),
-        remarks=tuple(_line(remark) for remark in planned.document.remarks[:LISTED]),
+        doubts=tuple(_doubts(planned))[:LISTED],
+        remarks=tuple(_line(remark, _identifying(planned)) for remark in planned.document.remarks[:LISTED]),
         changed_as=changed,
         doubtful_as=doubtful,
     )
@@ -118,21 +129,36 @@ def _by_form(cells: Iterable[Cell]) -> Counter[str]:
     return Counter(cell.address.form for cell in cells if cell.is_value)
 
 
-def _changes(planned: Plan) -> list[Line]:
-    return [
-        Line(
-            change.cell.line,
-            str(change.cell.address),
-            "(removed)" if change.cell.removed else change.cell.value or "",
-            "",
-            change.stored.value or "",
-        )
-        for change in planned.difference.changed
-    ]
+def _identifying(planned: Plan) -> frozenset[str]:
+    """Items whose values say who somebody is: shown to nobody, as a report is read by more people than the file."""
+    study = planned.document.study or planned.stored
+    items = read_definitions(study).items if study else {}
+    return frozenset(oid for oid, item in items.items() if item.identifying)
 
 
-def _line(refusal: Refusal) -> Line:
-    return Line(refusal.row, refusal.column, refusal.value, refusal.why)
+def _changes(planned: Plan) -> Iterator[Line]:
+    hidden = _identifying(planned)
+    for change in planned.difference.changed[:LISTED]:
+        cell = change.cell
+        new, old = "(removed)" if cell.removed else cell.value or "", change.stored.value or ""
+        if not cell.is_value:
+            new, old = "(what the file says of it)", "(otherwise)"
+        if cell.address.item in hidden:
+            new = old = HIDDEN
+        yield Line(cell.line, str(cell.address), new, "", old)
+
+
+def _doubts(planned: Plan) -> Iterator[Line]:
+    hidden = _identifying(planned)
+    for doubt in planned.doubts[:LISTED]:
+        cell = doubt.cell
+        value = HIDDEN if cell.address.item in hidden else cell.value or ""
+        yield Line(cell.line, str(cell.address), value, doubt.refusal.why)
+
+
+def _line(refusal: Refusal, hidden: frozenset[str]) -> Line:
+    value = HIDDEN if refusal.column.rpartition(" / ")[2] in hidden else refusal.value
+    return Line(refusal.row, refusal.column, value, refusal.why)
 
 
 def described(report: Report) -> Sequence[str]:

@@ -54,11 +54,13 @@ def take(
     attestation: str = "",
     choices: Choices | None = None,
     reason: str = "",
+    shown: str = "",
 ) -> Taken:
     """Take a file: new values in, changed ones as chosen. Safe to repeat.
 
     attestation: who answers for it that these people consented; needed for a study that is not here yet. reason: why
-    stored values are corrected, or values kept that break their definition.
+    stored values are corrected, or values kept that break their definition. shown: the digest of the difference that
+    was looked at; what is stored may have changed since.
     Raises NotAllowed; ImportRefused; SourceChanged naming what is stored otherwise; InvalidEntry without a reason or an
     attestation that is needed. Nothing is written then.
     """
@@ -67,6 +69,9 @@ def take(
     planned = plan(brought, study_code=study_code)
     if planned.taken_before is not None and study is not None:
         return _again(study, planned.taken_before)
+    report = report_of(planned, changed=choices.changed, doubtful=choices.doubtful, reason=reason)
+    if shown and shown != report.digest:
+        raise InvalidEntry("What is stored has changed since this difference was shown. Look at it again.")
     _refuse_undecided(planned, choices, reason)
     study = study or _begun(user, planned, study_code, attestation)
     file = _file(study, brought.file, planned.document)
@@ -75,7 +80,6 @@ def take(
             _file(study, source, planned.document)
     _take_definitions(study, file, planned)
     _take_cells(study, file, planned, choices, reason)
-    report = report_of(planned, changed=choices.changed, doubtful=choices.doubtful, reason=reason)
     ImportReport.objects.create(imported_file=file, format=planned.document.format, content=report.as_json())
     return Taken(study, file, report, new=True)
 

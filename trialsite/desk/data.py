@@ -15,7 +15,7 @@ from analysis.open_reading import cut_files, visible_cuts, visible_jobs
 from analysis.permissions import may_order_cut, may_read_cut, may_retry_job
 from studies.errors import NotAllowed, TrialError
 from studies.models import Study
-from studies.permissions import visible_studies
+from studies.permissions import may_manage_data, visible_studies
 from trialsite.desk.page import View, page, refusals, say, shows_refusals, user_of
 
 PER_PAGE = 50
@@ -84,6 +84,7 @@ def _shown(request: HttpRequest) -> dict[str, Any]:
     studies = list(visible_studies(user).order_by("pk"))
     return {
         "studies": [study for study in studies if may_order_cut(user, study)],
+        "brings": any(may_manage_data(user, study) for study in studies),
         "reads_cuts": any(may_read_cut(user, study) for study in studies),
         "cuts": visible_cuts(user)[:PER_PAGE],
         "jobs": jobs,

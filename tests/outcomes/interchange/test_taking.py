@@ -175,7 +175,7 @@ def test_the_last_step_failing_leaves_nothing_behind(monkeypatch: pytest.MonkeyP
     def broken(*_: object, **__: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr("outcomes.interchange.taking.report_of", broken)
+    monkeypatch.setattr("outcomes.interchange.taking.ImportReport.objects.create", broken)
     with pytest.raises(OSError, match="no space left"):
         taken(small(ALICE))
     assert counts() == before

@@ -1,0 +1,302 @@
+"""Files of other systems: brought, looked at as a difference, taken or put away; and what each import did."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+
+from outcomes.imports import ImportRefused, Refusal
+from outcomes.interchange.exporting import export_odm
+from outcomes.interchange.planning import Plan, plan
+from outcomes.interchange.reading import Brought
+from outcomes.interchange.redcap_records import Options
+from outcomes.interchange.reporting import Report, report_of
+from outcomes.interchange.sources import Source
+from outcomes.interchange.taking import Choices, may_bring_studies, take
+from outcomes.models import ImportReport, PendingFile, PendingImport
+from studies.errors import InvalidEntry, NotAllowed, TrialError
+from studies.models import Study, User
+from studies.permissions import may_manage_data, require, visible_studies
+from trialsite.desk.fields import DeskForm
+from trialsite.desk.page import View, page, refusals, say, show_on, shows_refusals, user_of
+
+# A larger file takes longer than a page may: it is brought by the command line.
+LARGEST = 4_000_000
+SHOWN = 200
+ROLES = ("file", "dictionary", "events")
+_CODE = re.compile(r"[A-Z][A-Z0-9_-]{1,19}")
+
+
+class BringForm(DeskForm):
+    """The file, and what is needed to read it."""
+
+    file = forms.FileField(
+        help_text="ODM-XML 1.3, REDCap records or data dictionary (CSV), or FHIR Questionnaire (JSON)"
+    )
+    dictionary = forms.FileField(
+        label="Data dictionary", required=False, help_text="REDCap's, for its records: nobody else knows its columns"
+    )
+    events = forms.FileField(label="List of events", required=False, help_text="REDCap's, of a longitudinal project")
+    study = forms.CharField(
+        max_length=20,
+        help_text="An imported study that is here, or a new code: capitals, digits, - and _, beginning with a letter",
+    )
+    attestation = forms.CharField(
+        label="Who answers for the consents",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="For a study that is new here: on whose word did these people consent?",
+    )
+    encoding = forms.ChoiceField(choices=[("utf-8", "UTF-8"), ("cp1252", "Windows (cp1252)")], label="Written in")
+    delimiter = forms.ChoiceField(choices=[(",", "comma"), (";", "semicolon"), ("\t", "tab")], label="Between cells")
+
+    def clean_study(self) -> str:
+        code = str(self.cleaned_data["study"]).strip().upper()
+        if not _CODE.fullmatch(code):
+            raise forms.ValidationError(
+                f"'{code}' is no code: 2 to 20 capitals, digits, - and _, a letter first, such as BACKPAIN2024."
+            )
+        return code
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        for role in ROLES:
+            size = given[role].size if given.get(role) else 0
+            if size > LARGEST:
+                self.add_error(
+                    role,
+                    f"The file has {size / 1e6:.0f} MB; a page takes {LARGEST // 1_000_000} MB. Bring it by the command"
+                    " line: manage.py import_records.",
+                )
+        return given
+
+
+class TakeForm(DeskForm):
+    """What is done with values that are stored otherwise, and with those that break their definition."""
+
+    changed = forms.ChoiceField(
+        label="Values that are stored otherwise",
+        choices=[("leave", "Leave what is stored"), ("correct", "Correct them, with the reason below")],
+        widget=forms.RadioSelect,
+    )
+    doubtful = forms.ChoiceField(
+        label="Values that break their own definition",
+        choices=[("leave", "Leave them out"), ("keep", "Keep them as they came, marked with the rule they break")],
+        widget=forms.RadioSelect,
+    )
+    reason = forms.CharField(required=False, max_length=200, help_text="For what is corrected or kept in doubt")
+    shown = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, planned: Plan, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not planned.difference.changed:
+            del self.fields["changed"]
+        if not planned.doubts:
+            del self.fields["doubtful"]
+        if "changed" not in self.fields and "doubtful" not in self.fields:
+            del self.fields["reason"]
+
+    @property
+    def choices(self) -> Choices:
+        """What was chosen; where there was nothing to choose, the strict way."""
+        given = self.cleaned_data
+        return Choices(changed=given.get("changed", "refuse"), doubtful=given.get("doubtful", "refuse"))
+
+
+@shows_refusals
+def imports(request: HttpRequest) -> HttpResponse:
+    """Bring a file; see what waits, and what was taken."""
+    user = user_of(request)
+    require(may_bring_studies(user), "bring data of other systems here")
+    form = BringForm(request.POST or None, request.FILES or None, initial={"encoding": "utf-8", "delimiter": ","})
+    refused: tuple[Refusal, ...] = ()
+    if request.method == "POST" and form.is_valid():
+        try:
+            return redirect("admin:import_difference", _bring(user, form.cleaned_data).pk)
+        except ImportRefused as error:
+            refused = error.refusals
+        except TrialError as error:
+            show_on(form, error)
+    return page(
+        request,
+        "imports.html",
+        room="data",
+        title="Data from elsewhere",
+        status=422 if form.errors or refused else 200,
+        form=form,
+        refused=refused[:SHOWN],
+        refused_count=len(refused),
+        refused_name=_name_of(form) if refused else "",
+        waiting=PendingImport.objects.filter(user=user).order_by("-pk"),
+        taken=_reports(user)[:SHOWN],
+        largest=LARGEST // 1_000_000,
+    )
+
+
+def _name_of(form: BringForm) -> str:
+    return str(form.cleaned_data["file"].name)
+
+
+def _bring(user: User, given: dict[str, Any]) -> PendingImport:
+    """Keep what was brought, after it was read: a file that is refused does not wait."""
+    study = Study.objects.filter(code=given["study"]).first()
+    # Of a study that this person does not see, nothing is told: neither that it is here nor what is in it.
+    if study is not None and not may_manage_data(user, study):
+        raise InvalidEntry("This code cannot be used. Choose another one.", field="study")
+    if study is None and not given["attestation"].strip():
+        raise InvalidEntry(
+            "The study is new here: say who answers for it that these people consented.", field="attestation"
+        )
+    sources = {role: _source(given[role]) for role in ROLES if given.get(role)}
+    options = {"encoding": given["encoding"], "delimiter": given["delimiter"]}
+    plan(_brought(sources, options), study_code=given["study"])
+    with transaction.atomic():
+        pending = PendingImport.objects.create(
+            user=user, study_code=given["study"], attestation=given["attestation"].strip(), options=options
+        )
+        PendingFile.objects.bulk_create(
+            PendingFile(pending=pending, role=role, name=source.name, content=source.content)
+            for role, source in sources.items()
+        )
+    return pending
+
+
+def _source(file: UploadedFile) -> Source:
+    return Source((file.name or "file")[:200], file.read())
+
+
+def _brought(sources: dict[str, Source], options: dict[str, str]) -> Brought:
+    return Brought(
+        file=sources["file"],
+        dictionary=sources.get("dictionary"),
+        events=sources.get("events"),
+        options=Options(options.get("encoding", "utf-8"), options.get("delimiter", ",")),
+    )
+
+
+def _kept(pending: PendingImport) -> Brought:
+    rows = PendingFile.objects.filter(pending=pending)
+    return _brought({row.role: Source(row.name, bytes(row.content)) for row in rows}, pending.options)
+
+
+@shows_refusals
+def difference(request: HttpRequest, pk: int) -> HttpResponse:
+    """What taking a file would do; take it, or put it away."""
+    user = user_of(request)
+    pending = get_object_or_404(PendingImport, user=user, pk=pk)
+    if "away" in request.POST:
+        pending.delete()
+        say(request, "The file was not taken. Nothing of it is kept.")
+        return redirect("admin:imports")
+    brought = _kept(pending)
+    try:
+        planned = plan(brought, study_code=pending.study_code)
+    except ImportRefused as error:
+        return _no_longer(request, pending, error)
+    form = TakeForm(planned, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            return _take(request, user, pending, brought, form)
+        except NotAllowed:
+            raise
+        except TrialError as error:
+            show_on(form, error)
+    report = report_of(planned, changed="", doubtful="", reason="")
+    form.initial |= {"shown": report.digest}
+    return page(
+        request,
+        "import_difference.html",
+        room="data",
+        title=f"What {brought.file.name} would change",
+        status=422 if form.errors else 200,
+        pending=pending,
+        planned=planned,
+        form=form,
+        **_shown(report),
+    )
+
+
+def _no_longer(request: HttpRequest, pending: PendingImport, error: ImportRefused) -> HttpResponse:
+    """The file could be read when it was brought, and its study has changed since."""
+    return page(
+        request,
+        "import_difference.html",
+        room="data",
+        title="The file cannot be taken any more",
+        status=409,
+        pending=pending,
+        errors=refusals(error),
+    )
+
+
+def _take(request: HttpRequest, user: User, pending: PendingImport, brought: Brought, form: TakeForm) -> HttpResponse:
+    with transaction.atomic():
+        taken = take(
+            user,
+            brought=brought,
+            study_code=pending.study_code,
+            attestation=pending.attestation,
+            choices=form.choices,
+            reason=form.cleaned_data.get("reason", ""),
+            shown=form.cleaned_data["shown"],
+        )
+        pending.delete()
+    what = f"{taken.report.taken} values taken into {taken.study.code}." if taken.new else "It was taken before."
+    say(request, f"{brought.file.name}: {what}")
+    return redirect("admin:import_report", taken.file.pk)
+
+
+def _reports(user: User) -> QuerySet[ImportReport]:
+    """The reports of the studies whose data a person manages."""
+    studies = [study for study in visible_studies(user) if may_manage_data(user, study)]
+    rows = ImportReport.objects.filter(imported_file__study__in=studies)
+    return rows.select_related("imported_file__study").order_by("-pk")
+
+
+@shows_refusals
+def import_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """What an import took, changed and left out."""
+    row = get_object_or_404(_reports(user_of(request)), imported_file=pk)
+    report = Report.from_json(row.content)
+    title = f"Import of {report.name}"
+    return page(request, "import_report.html", room="data", title=title, row=row, **_shown(report))
+
+
+def _shown(report: Report) -> dict[str, Any]:
+    return {
+        "report": report,
+        "changes": report.changes[:SHOWN],
+        "doubts": report.doubts[:SHOWN],
+        "remarks": report.remarks[:SHOWN],
+        "most": SHOWN,
+    }
+
+
+@shows_refusals
+def odm(request: HttpRequest, code: str) -> HttpResponse:
+    """What was imported of a study, as ODM 1.3.2, without what says who somebody is."""
+    study = get_object_or_404(visible_studies(user_of(request)), code=code)
+    require(may_manage_data(user_of(request), study), "export the data of this study")
+    out = io.StringIO()
+    now = timezone.now()
+    export_odm(study, out, created_at=now.isoformat(timespec="seconds"), identifying=False)
+    response = HttpResponse(out.getvalue(), content_type="application/xml; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{code}-{now:%Y%m%d}-odm.xml"'
+    return response
+
+
+urls: list[tuple[str, View, str]] = [
+    ("imports/", imports, "imports"),
+    ("imports/waiting/<int:pk>/", difference, "import_difference"),
+    ("imports/<int:pk>/", import_report, "import_report"),
+    ("imports/studies/<slug:code>/odm/", odm, "import_odm"),
+]
