@@ -1,15 +1,16 @@
-"""Infusion day: starting, readings by timepoint with the stop rules, and ending. Volumes and rates only."""
+"""Infusion day: starting, what happens at the bedside, and ending. Volumes and rates only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 
 from studies.acting import verb
+from studies.bedside_rules import fire_rules, refuse_unread_start
 from studies.consents import require_collection
-from studies.errors import AlreadyDone, InvalidEntries, InvalidEntry
+from studies.errors import AlreadyDone, InvalidEntry
 from studies.findings import NewFinding, note
 from studies.models import (
     Allocation,
@@ -17,29 +18,15 @@ from studies.models import (
     Infusion,
     InfusionSegment,
     Participant,
-    Reading,
     SafetyEvent,
     User,
     Visit,
 )
 from studies.permissions import may_run_infusion, require
-from studies.protocol import infusion_arithmetic, plausibility, safety_rules
+from studies.protocol import infusion_arithmetic
 from studies.protocol.infusion import InfusionPlan
 from studies.protocol.infusion_arithmetic import Segment
 from studies.visits import set_windows, site_day, start_visit
-
-MISSING_REASONS = ("not_done", "refused", "equipment")
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingEntry:
-    """One vital sign or sedation score at a timepoint of the infusion clock: a value, or why there is none."""
-
-    minute: int
-    parameter: str
-    taken_at: datetime
-    value: Decimal | None
-    missing_reason: str | None = None
 
 
 def plan_of(participant: Participant) -> InfusionPlan:
@@ -56,7 +43,8 @@ def start_infusion(
 ) -> Infusion:
     """Start the infusion of a randomised participant: rate and volume follow from the weight.
 
-    The kit given must be the one allocated. From now on the visit windows count from this moment's day.
+    The kit given must be the one allocated, and what the protocol reads before the start must have been read (or
+    said why not) without a rule that holds or stops. From now on the visit windows count from this moment's day.
     Raises NotAllowed, ConsentMissing, AlreadyDone, InvalidEntry.
     """
     require(may_run_infusion(user, participant.site), "run an infusion here")
@@ -78,6 +66,7 @@ def start_infusion(
         )
     if Infusion.objects.filter(participant=participant).exists():
         raise AlreadyDone("The infusion has already been started.")
+    refuse_unread_start(participant, plan)
     try:
         planned = infusion_arithmetic.plan_infusion(plan, weight_kg)
     except ValueError as error:
@@ -94,130 +83,10 @@ def start_infusion(
         planned_rate_ml_h=planned.set_rate_ml_h,
         started_at=started_at,
     )
+    participant.readings.filter(infusion=None).update(infusion=infusion)
     set_windows(participant, day0=site_day(participant, started_at), infusion_end=None)
+    fire_rules(infusion, plan)
     return infusion
-
-
-def unusual(plan: InfusionPlan, readings: Sequence[ReadingEntry]) -> list[str]:
-    """What is unusual about readings that may be saved: to be looked at again, not refused."""
-    return [
-        message
-        for reading in readings
-        if reading.value is not None and (message := plausibility.query(plan, reading.parameter, reading.value))
-    ]
-
-
-@verb(because="readings entered")
-def record_readings(user: User, *, infusion: Infusion, readings: Sequence[ReadingEntry]) -> list[SafetyEvent]:
-    """Save readings and return the safety rules that fired because of them, the severest first.
-
-    Raises NotAllowed, AlreadyDone for a timepoint saved before, InvalidEntries naming every value out of range.
-    """
-    participant = infusion.participant
-    require(may_run_infusion(user, participant.site), "enter readings here")
-    plan = plan_of(participant)
-    _check(plan, infusion, readings)
-    Reading.objects.bulk_create(
-        [Reading(participant=participant, infusion=infusion, **asdict(reading)) for reading in readings]
-    )
-    return _fire_rules(infusion, plan)
-
-
-@verb(because="readings corrected")
-def correct_readings(
-    user: User, *, infusion: Infusion, minute: int, values: Mapping[str, Decimal], reason: str
-) -> list[SafetyEvent]:
-    """Change readings saved at a timepoint, {parameter: new value}, and return the rules that fire because of it.
-
-    A rule that had fired stays: it is what people acted on. Raises NotAllowed, InvalidEntry without a reason,
-    InvalidEntries naming every value out of range.
-    """
-    require(may_run_infusion(user, infusion.participant.site), "correct readings here")
-    if not reason.strip():
-        raise InvalidEntry("Give the reason for the change.", field="reason")
-    plan = plan_of(infusion.participant)
-    saved = {r.parameter: r for r in infusion.readings.select_for_update().filter(minute=minute)}
-    if unknown := values.keys() - saved.keys():
-        raise InvalidEntry(f"No {sorted(unknown)[0]} was saved at {minute} min: there is nothing to correct.")
-    entries = [
-        ReadingEntry(minute, parameter, r.taken_at, values.get(parameter, r.value), None)
-        for parameter, r in saved.items()
-        if parameter in values or r.value is not None
-    ]
-    _refuse_implausible(plan, entries)
-    for parameter, value in values.items():
-        saved[parameter].value, saved[parameter].missing_reason = value, None
-    Reading.objects.bulk_update([saved[parameter] for parameter in values], ["value", "missing_reason"])
-    return _fire_rules(infusion, plan)
-
-
-def _check(plan: InfusionPlan, infusion: Infusion, readings: Sequence[ReadingEntry]) -> None:
-    _refuse_implausible(plan, readings)
-    saved = infusion.readings.filter(minute__in={r.minute for r in readings}).values_list("minute", "parameter")
-    if repeated := {(r.minute, r.parameter) for r in readings} & set(saved):
-        minute, parameter = sorted(repeated)[0]
-        raise AlreadyDone(f"{parameter} at {minute} min has already been saved. Correct it there, with a reason.")
-
-
-def _refuse_implausible(plan: InfusionPlan, readings: Sequence[ReadingEntry]) -> None:
-    """Raise InvalidEntries naming every value that cannot be, alone or beside another of its timepoint."""
-    problems = [
-        InvalidEntry(message, field=f"{r.parameter}-{r.minute}") for r in readings if (message := _problem(plan, r))
-    ]
-    by_minute: dict[int, dict[str, Decimal | None]] = {}
-    for reading in readings:
-        by_minute.setdefault(reading.minute, {})[reading.parameter] = reading.value
-    for minute, values in by_minute.items():
-        if message := plausibility.pressure_refusal(plan, values.get("sbp"), values.get("dbp")):
-            problems.append(InvalidEntry(f"{message} Check both values.", field=f"sbp-{minute}"))
-    if problems:
-        raise InvalidEntries(problems)
-
-
-def _problem(plan: InfusionPlan, reading: ReadingEntry) -> str | None:
-    parameter = next((p for p in plan.parameters if p.key == reading.parameter), None)
-    if parameter is None:
-        return f"The protocol does not ask for {reading.parameter}."
-    if reading.minute not in plan.readings_at_minutes:
-        return f"The protocol has no reading at {reading.minute} min."
-    if (reading.value is None) == (reading.missing_reason is None):
-        return f"{parameter.label}: give a value, or say why there is none."
-    if reading.value is None:
-        return None if reading.missing_reason in MISSING_REASONS else f"{reading.missing_reason!r} is no reason."
-    refused = plausibility.refusal(plan, reading.parameter, reading.value)
-    return f"{refused} Check the value, or choose Not done." if refused else None
-
-
-def _fire_rules(infusion: Infusion, plan: InfusionPlan) -> list[SafetyEvent]:
-    """Every rule that fires on the readings so far and had not fired at that minute before."""
-    definition = infusion.participant.protocol_version.definition
-    readings = [
-        safety_rules.Reading(r.minute, r.parameter, None if r.value is None else float(r.value))
-        for r in infusion.readings.all()
-    ]
-    readings += _scores_at_the_bedside(infusion)
-    known = set(infusion.safety_events.values_list("rule", "minute"))
-    fired = safety_rules.evaluate(definition.safety_rules, readings, baseline_minute=plan.baseline_minute)
-    return SafetyEvent.objects.bulk_create(
-        [
-            SafetyEvent(
-                participant=infusion.participant,
-                infusion=infusion,
-                rule=rule.rule,
-                action=rule.action,
-                minute=int(rule.minute),
-                readings=[{"minute": r.minute, "parameter": r.parameter, "value": r.value} for r in rule.readings],
-            )
-            for rule in fired
-            if (rule.rule, int(rule.minute)) not in known
-        ]
-    )
-
-
-def _scores_at_the_bedside(infusion: Infusion) -> list[safety_rules.Reading]:
-    """Side-effect scores of the infusion day that rules look at, as the findings of measurement give them."""
-    found = infusion.participant.findings.filter(visit=infusion.visit, minute__isnull=False, number__isnull=False)
-    return [safety_rules.Reading(f.minute or 0, f.key, f.number) for f in found]
 
 
 @verb(because="event at the bedside recorded")
@@ -241,14 +110,14 @@ def record_event(user: User, *, infusion: Infusion, event: str, minute: int) -> 
         minute,
     )
     note([happened])
-    return _fire_rules(infusion, plan)
+    return fire_rules(infusion, plan)
 
 
 @verb(because="safety rules looked at again")
 def check_rules(user: User, *, infusion: Infusion) -> list[SafetyEvent]:
     """Evaluate the rules after a side-effect score was saved. Raises NotAllowed."""
     require(may_run_infusion(user, infusion.participant.site), "check the safety rules here")
-    return _fire_rules(infusion, plan_of(infusion.participant))
+    return fire_rules(infusion, plan_of(infusion.participant))
 
 
 @verb(because="infusion ended")

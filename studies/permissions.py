@@ -133,6 +133,11 @@ def may_randomise(user: Someone, site: Site) -> bool:
     return bool(roles_at(user, site) & {Role.COORDINATOR, Role.INVESTIGATOR})
 
 
+def may_correct_stratum(user: Someone, site: Site) -> bool:
+    """The stratum rests on a physician's diagnosis; whoever randomised does not correct it alone."""
+    return Role.INVESTIGATOR in roles_at(user, site)
+
+
 def may_plan_visits(user: Someone, site: Site) -> bool:
     return bool(roles_at(user, site) & SITE_STAFF)
 
@@ -142,6 +147,10 @@ def may_run_infusion(user: Someone, site: Site) -> bool:
 
 
 def may_report_adverse_event(user: Someone, site: Site) -> bool:
+    return bool(roles_at(user, site) & SITE_STAFF)
+
+
+def may_record_intercurrent_event(user: Someone, site: Site) -> bool:
     return bool(roles_at(user, site) & SITE_STAFF)
 
 

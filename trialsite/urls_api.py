@@ -27,6 +27,8 @@ router.register("eligibility-decisions", studies.EligibilityDecisionView, "api-e
 router.register("allocations", studies.AllocationView, "api-allocation")
 router.register("deviations", studies.DeviationView, "api-deviation")
 router.register("infusions", studies.InfusionView, "api-infusion")
+router.register("intercurrent-events", studies.IntercurrentEventView, "api-intercurrent-event")
+router.register("stratum-corrections", studies.StratumCorrectionView, "api-stratum-correction")
 router.register("adverse-events", studies.AdverseEventView, "api-adverse-event")
 router.register("responses", outcomes.ResponseView, "api-response")
 router.register("response-items", outcomes.ResponseItemView, "api-response-item")

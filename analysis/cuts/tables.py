@@ -41,6 +41,8 @@ _ROWS = {
     "eligibilitydecision": _OF_PARTICIPANT,
     "allocation": _OF_PARTICIPANT,
     "deviation": _OF_PARTICIPANT,
+    "stratumcorrection": _OF_PARTICIPANT,
+    "intercurrentevent": _OF_PARTICIPANT,
     "visit": _OF_PARTICIPANT,
     "infusion": _OF_PARTICIPANT,
     "infusionsegment": _OF_PARTICIPANT,

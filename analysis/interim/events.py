@@ -18,36 +18,37 @@ _ANSWERED = ("complete", "partial")
 
 
 def intercurrent_events(trial: Trial, groups: Groups) -> list[dict[str, Any]]:
-    """Every event of the estimand: how it is handled, and how many had it in each arm, where the cut records it."""
+    """Every event of the estimand: how it is handled, and how many had it in each arm."""
     rows = []
     for event in trial.plan.events:
         days = event_days(trial, event)
-        cells = None if days is None else [share(int(ids.isin(days.index).sum()), len(ids)) for _, ids in groups]
+        cells = [share(int(ids.isin(days.index).sum()), len(ids)) for _, ids in groups]
         about = event.model_dump(mode="json", include={"id", "event", "strategy", "supplementary"})
-        rows.append({**about, "recorded": cells is not None, "cells": cells})
+        rows.append({**about, "cells": cells})
     return rows
 
 
-def event_days(trial: Trial, event: IntercurrentEvent) -> pd.Series[Any] | None:
-    """The first day of an event, by participant, of those who had it; None where the plan names no record of it."""
+def event_days(trial: Trial, event: IntercurrentEvent) -> pd.Series[Any]:
+    """The first day of an event, by participant, of those who had it.
+
+    It is read from what the plan says it is recorded as, and from the records of the event itself; the earlier counts.
+    """
+    days = _records(trial, event)
     if event.recorded_as is None:
-        return None
+        return days
     readers = {"withdrawal": _withdrawals, "infusion_incomplete": _incomplete, "diary_above": _above}
-    return readers[event.recorded_as.kind](trial, event.recorded_as).dropna()
+    found = readers[event.recorded_as.kind](trial, event.recorded_as).dropna()
+    earliest: pd.Series[Any] = pd.concat([days, found]).groupby(level=0).min()
+    return earliest
 
 
-def had_any(trial: Trial, names: tuple[str, ...]) -> tuple[pd.Series[bool], list[str]]:
-    """Who had one of these events by the data date, and which of them the cut does not record."""
+def had_any(trial: Trial, names: tuple[str, ...]) -> pd.Series[bool]:
+    """Who had one of these events by the data date, of all participants of the trial."""
     had = pd.Series(data=False, index=trial.people.index)
-    unknown = []
-    for name in names:
-        event = next((each for each in trial.plan.events if each.id == name), None)
-        days = None if event is None else event_days(trial, event)
-        if days is None:
-            unknown.append(name)
-        else:
-            had |= had.index.isin(days.index)
-    return had, unknown
+    for event in trial.plan.events:
+        if event.id in names:
+            had |= had.index.isin(event_days(trial, event).index)
+    return had
 
 
 def from_event_on(trial: Trial, endpoint: Endpoint, names: tuple[str, ...]) -> pd.DataFrame:
@@ -57,9 +58,8 @@ def from_event_on(trial: Trial, endpoint: Endpoint, names: tuple[str, ...]) -> p
     """
     first = pd.Series(pd.NaT, index=trial.people.index, dtype="datetime64[us]")
     for event in trial.plan.events:
-        days = event_days(trial, event) if event.id in names else None
-        if days is not None:
-            first = pd.concat([first, days.reindex(first.index)], axis=1).min(axis=1)
+        if event.id in names:
+            first = pd.concat([first, event_days(trial, event).reindex(first.index)], axis=1).min(axis=1)
     elapsed = (first - trial.people["day0"]).dt.days
     return pd.DataFrame({each.code: elapsed <= _last_day(trial, each) for each in endpoint.timepoints})
 
@@ -71,6 +71,14 @@ def _last_day(trial: Trial, timepoint: Timepoint) -> int:
     if visit is None or visit.day is None:
         raise ValueError(f"{timepoint.code} has no day, so it is not known whether it lies after an event.")
     return visit.day
+
+
+def _records(trial: Trial, event: IntercurrentEvent) -> pd.Series[Any]:
+    """The first day on which the event itself is recorded, of each participant, up to the data date."""
+    rows = trial.cut.rows("intercurrentevent", ["participant_id", "started_on"], where=[("event", "==", event.id)])
+    rows = rows[rows["participant_id"].isin(trial.people.index) & (rows["started_on"] <= trial.data_date)]
+    first: pd.Series[Any] = rows.groupby("participant_id")["started_on"].min()
+    return first
 
 
 def _withdrawals(trial: Trial, _: RecordedAs) -> pd.Series[Any]:

@@ -33,7 +33,7 @@ def proportion_models(trial: Trial, groups: Groups) -> list[dict[str, Any]]:
 def _model(trial: Trial, groups: Groups, model: Model) -> dict[str, Any]:
     endpoint = trial.plan.endpoint(model.endpoint)
     within = groups.within(trial.population(model.population))
-    response, not_applied = _response(trial, endpoint)
+    response = _response(trial, endpoint)
     return {
         "id": model.id,
         "endpoint": endpoint.id,
@@ -41,19 +41,18 @@ def _model(trial: Trial, groups: Groups, model: Model) -> dict[str, Any]:
         "at": endpoint.at,
         "population": model.population,
         "strata": list(model.covariates),
-        "not_applied": not_applied,
         "groups": within.head(),
         "cells": [share(int(response.reindex(ids).sum()), len(ids)) for _, ids in within],
         "contrasts": [_compared(trial, response, within, model, each) for each in model.contrasts],
     }
 
 
-def _response(trial: Trial, endpoint: Endpoint) -> tuple[pd.Series[bool], list[str]]:
-    """Who responded, and the intercurrent events that should have made a non-responder but are not recorded."""
+def _response(trial: Trial, endpoint: Endpoint) -> pd.Series[bool]:
+    """Who responded, and had none of the intercurrent events that make a non-responder."""
     better = improvement_percent(trial, endpoint)[endpoint.at]
     rule = trial.plan.responders
-    had, not_applied = had_any(trial, rule.non_responder_after if rule else ())
-    return (better >= (endpoint.responder_percent or 0) - _TOLERANCE) & ~had, not_applied
+    had = had_any(trial, rule.non_responder_after if rule else ())
+    return (better >= (endpoint.responder_percent or 0) - _TOLERANCE) & ~had
 
 
 def _compared(

@@ -19,8 +19,8 @@ def responders(trial: Trial, groups: Groups) -> dict[str, Any]:
     """For each definition of response in the plan: responders by arm, risk differences, numbers needed to treat.
 
     Missing at the endpoint's time, or at baseline where response is a percentage, counts as no response.
-    Miettinen-Nurminen intervals. Those who had an intercurrent event that the plan names are non-responders; events
-    that the cut does not record are named as not applied.
+    Miettinen-Nurminen intervals. Those who had an intercurrent event that the plan names are non-responders,
+    whatever their values (composite strategy).
     """
     rule = trial.plan.responders
     if rule is None:
@@ -28,7 +28,7 @@ def responders(trial: Trial, groups: Groups) -> dict[str, Any]:
     endpoint = trial.plan.endpoint(rule.endpoint)
     population, contrasts = _population(trial, endpoint), _contrasts(trial, endpoint)
     chosen = groups.within(trial.population(population))
-    had, not_applied = had_any(trial, rule.non_responder_after)
+    had = had_any(trial, rule.non_responder_after)
     rows = []
     for label, better in _definitions(trial, rule, endpoint):
         response = better & ~had
@@ -45,7 +45,7 @@ def responders(trial: Trial, groups: Groups) -> dict[str, Any]:
         "at": endpoint.at,
         "population": population,
         "missing_counts_as": rule.missing,
-        "not_applied": not_applied,
+        "non_responder_after": list(rule.non_responder_after),
         "after_event": [share(int(had.reindex(ids).sum()), len(ids)) for _, ids in chosen],
         "groups": chosen.head(),
         "missing": [

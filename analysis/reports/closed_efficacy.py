@@ -101,10 +101,10 @@ def responder_blocks(responders: Result) -> list[Block]:
     rows = [row(each["definition"], *counts(each["cells"], groups)) for each in responders["rows"]]
     missing = [str(each["missing"]) for each in responders["missing"]]
     rows.append(row("Missing, counted as not responding", *missing))
+    if responders["non_responder_after"]:
+        names = " or ".join(responders["non_responder_after"])
+        rows.append(row(f"Had {names}, counted as not responding", *counts(responders["after_event"], groups)))
     blocks: list[Block] = [table("Responders", group_head("", groups), rows), _compared(responders)]
-    if responders["not_applied"]:
-        names = ", ".join(responders["not_applied"])
-        blocks.append(Paragraph(f"Not among the records of the cut, so not applied: {names}.", "note"))
     return blocks + _present(figures_by_arm.responder_curve(responders))
 
 

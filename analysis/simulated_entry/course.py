@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from analysis.simulation import records
-from studies import adverse_events, consents, infusions, participation, visits
+from studies import adverse_events, consents, infusions, intercurrent_events, participation, readings, visits
 from studies.acting import acting
-from studies.models import Consent, Infusion, Participant
+from studies.models import Consent, IntercurrentEvent, Participant
 from studies.protocol.infusion_arithmetic import Segment
 
 from .forms import Entering
@@ -31,13 +31,17 @@ def enter_course(participant: Participant, course: records.Course, *, staff: Sta
     entering.diary(course.diary)
     for event in course.adverse_events:
         _adverse_event(entering, event)
+    for ice in course.intercurrent_events:
+        _intercurrent_event(entering, course, ice)
     entering.acknowledge_alerts()
     _end(entering, course)
 
 
 def _infusion(entering: Entering, record: records.InfusionRecord) -> None:
     nurse, participant = entering.staff.nurse, entering.participant
+    early, later = _readings(participant, record)
     with acting(nurse, entered_at=record.started_at):
+        readings.record_readings(nurse, participant=participant, readings=early)
         running = infusions.start_infusion(
             nurse,
             participant=participant,
@@ -46,7 +50,7 @@ def _infusion(entering: Entering, record: records.InfusionRecord) -> None:
             kit_number=participant.allocation.kit_number,
         )
     with acting(nurse, entered_at=record.entered_at):
-        infusions.record_readings(nurse, infusion=running, readings=_readings(running, record))
+        readings.record_readings(nurse, participant=participant, readings=later)
         infusions.end_infusion(
             nurse,
             infusion=running,
@@ -56,25 +60,27 @@ def _infusion(entering: Entering, record: records.InfusionRecord) -> None:
         )
 
 
-def _readings(running: Infusion, record: records.InfusionRecord) -> list[infusions.ReadingEntry]:
-    """The readings at planned minutes; parameters that the model does not draw were not done."""
-    plan = infusions.plan_of(running.participant)
+def _readings(
+    participant: Participant, record: records.InfusionRecord
+) -> tuple[list[readings.ReadingEntry], list[readings.ReadingEntry]]:
+    """The readings at planned minutes, before the start and after it; what the model does not draw was not done."""
+    plan = infusions.plan_of(participant)
     drawn = {reading.nominal: reading for reading in record.readings if reading.nominal is not None}
-    entries = []
+    early: list[readings.ReadingEntry] = []
+    later: list[readings.ReadingEntry] = []
     for minute in plan.readings_at_minutes:
         reading = drawn.get(minute)
         for parameter in plan.parameters:
             value = getattr(reading, parameter.key) if reading and parameter.key in READ else None
-            entries.append(
-                infusions.ReadingEntry(
-                    minute,
-                    parameter.key,
-                    record.started_at,
-                    None if value is None else Decimal(value),
-                    "not_done" if value is None else None,
-                )
+            entry = readings.ReadingEntry(
+                minute,
+                parameter.key,
+                record.started_at,
+                None if value is None else Decimal(value),
+                "not_done" if value is None else None,
             )
-    return entries
+            (early if minute < 0 else later).append(entry)
+    return early, later
 
 
 def _visit(entering: Entering, course: records.Course, record: records.VisitRecord) -> None:
@@ -110,6 +116,26 @@ def _adverse_event(entering: Entering, event: records.AdverseEvent) -> None:
     )
     with acting(coordinator, entered_at=event.reported_at):
         adverse_events.report(coordinator, participant=entering.participant, entry=entry)
+
+
+def _intercurrent_event(entering: Entering, course: records.Course, event: records.IntercurrentEvent) -> None:
+    """Rescue above the allowance is told when its days are over; an infusion held is told by the infusion itself."""
+    coordinator, participant = entering.staff.coordinator, entering.participant
+    told_at = course.infusion.started_at + timedelta(days=event.end_day + 1)
+    if event.kind not in {plan.id for plan in intercurrent_events.recordable_events(participant)}:
+        return
+    if told_at > entering.until:
+        return
+    day0 = visits.site_day(participant, course.infusion.started_at)
+    entry = intercurrent_events.IntercurrentEventEntry(
+        event=event.kind,
+        started_on=day0 + timedelta(days=event.start_day),
+        ended_on=day0 + timedelta(days=event.end_day),
+        description="Rescue analgesics above the allowance",
+        source=IntercurrentEvent.Source.DIARY,
+    )
+    with acting(coordinator, entered_at=told_at):
+        intercurrent_events.record(coordinator, participant=participant, entry=entry)
 
 
 def _site_day(text: str, entering: Entering) -> str:

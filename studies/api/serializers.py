@@ -16,8 +16,10 @@ from studies.models import (
     Deviation,
     EligibilityDecision,
     Infusion,
+    IntercurrentEvent,
     Participant,
     Site,
+    StratumCorrection,
     Study,
     Visit,
 )
@@ -128,6 +130,20 @@ class DeviationSerializer(OfParticipant):
         fields = ("id", "participant", "kind", "severity", "occurred_on", "description", *STAMPS)
 
 
+class IntercurrentEventSerializer(OfParticipant):
+    class Meta:
+        model = IntercurrentEvent
+        fields = ("id", "participant", "event", "started_on", "ended_on", "description", "source", *STAMPS)
+
+
+class StratumCorrectionSerializer(OfParticipant):
+    stratum = serializers.SlugRelatedField[Any](slug_field="code", read_only=True)
+
+    class Meta:
+        model = StratumCorrection
+        fields = ("id", "participant", "stratum", "reason", *STAMPS)
+
+
 class InfusionSerializer(OfParticipant):
     class Meta:
         model = Infusion
@@ -217,6 +233,15 @@ class EligibilityBody(serializers.Serializer[Any]):
     included = serializers.BooleanField()
     decided_at = serializers.DateTimeField()
     reason = serializers.CharField(required=False, default="", allow_blank=True)
+
+
+class IntercurrentEventBody(serializers.Serializer[Any]):
+    participant = serializers.CharField(help_text="The participant's identifier")
+    event = serializers.CharField(help_text="Its number in the protocol, such as ICE-2")
+    started_on = serializers.DateField()
+    ended_on = serializers.DateField(required=False, allow_null=True, default=None)
+    description = serializers.CharField(max_length=300)
+    source = serializers.ChoiceField(choices=IntercurrentEvent.Source.choices)  # type: ignore[assignment]
 
 
 class AdverseEventBody(serializers.Serializer[Any]):

@@ -11,7 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from studies import adverse_events, consents, enrolment, randomisation_desk, visits
+from studies import adverse_events, consents, enrolment, intercurrent_events, randomisation_desk, visits
 from studies import eligibility as eligibility_verbs
 from studies.api import serializers
 from studies.api.records import RecordView, body_of, presented
@@ -24,8 +24,10 @@ from studies.models import (
     Deviation,
     EligibilityDecision,
     Infusion,
+    IntercurrentEvent,
     Participant,
     Site,
+    StratumCorrection,
     Study,
     User,
     Visit,
@@ -200,6 +202,31 @@ class InfusionView(OfParticipantView):
 
     serializer_class = serializers.InfusionSerializer
     queryset = Infusion.objects.none()
+
+
+class StratumCorrectionView(OfParticipantView):
+    """Strata found wrong after randomisation. The allocation keeps the one it was made in."""
+
+    serializer_class = serializers.StratumCorrectionSerializer
+    related = ("participant", "stratum")
+    queryset = StratumCorrection.objects.none()
+
+
+class IntercurrentEventView(OfParticipantView):
+    """Events after randomisation that change what a value means, by their numbers in the protocol."""
+
+    serializer_class = serializers.IntercurrentEventSerializer
+    filterset_fields = (*OfParticipantView.filterset_fields, "event")
+    queryset = IntercurrentEvent.objects.none()
+
+    @extend_schema(request=serializers.IntercurrentEventBody, responses={201: serializers.IntercurrentEventSerializer})
+    def create(self, request: Request) -> Response:
+        """Record an intercurrent event."""
+        body = dict(body_of(serializers.IntercurrentEventBody, request))
+        participant = visible_participant(request, body.pop("participant"))
+        entry = intercurrent_events.IntercurrentEventEntry(**body)
+        recorded = intercurrent_events.record(acting_user(request), participant=participant, entry=entry)
+        return presented(serializers.IntercurrentEventSerializer, recorded, status=201)
 
 
 class AdverseEventView(OfParticipantView):

@@ -1,12 +1,13 @@
 """Records of design and conduct."""
 
-from studies.models.allocation import Allocation, Deviation
+from studies.models.allocation import Allocation, Deviation, StratumCorrection
 from studies.models.audit_event import AuditEvent
 from studies.models.closed_accounts import ClosedAccount, ClosedSession
 from studies.models.consent import Consent
 from studies.models.drafts import Draft
 from studies.models.eligibility import CriterionResult, EligibilityDecision
 from studies.models.infusions import Infusion, InfusionSegment, Reading, SafetyEvent
+from studies.models.intercurrent import IntercurrentEvent
 from studies.models.participants import ContactDetails, Participant
 from studies.models.people import Membership, Role, User
 from studies.models.record import Record, Stamped, record_kinds, stamped_models
@@ -31,6 +32,7 @@ __all__ = [
     "Infusion",
     "InfusionSegment",
     "Installation",
+    "IntercurrentEvent",
     "Membership",
     "Participant",
     "ProtocolVersion",
@@ -43,6 +45,7 @@ __all__ = [
     "Site",
     "Stamped",
     "Stratum",
+    "StratumCorrection",
     "Study",
     "User",
     "Visit",

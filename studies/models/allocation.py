@@ -26,6 +26,29 @@ class Allocation(Record):
         return self.randomisation_number
 
 
+class StratumCorrection(Record):
+    """The stratum in which a participant should have been randomised, found out afterwards. The newest one stands.
+
+    The allocation keeps the stratum as it was, and the analysis goes by that; this is kept beside it (docs/adr/0011).
+    """
+
+    participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="stratum_corrections")
+    stratum = models.ForeignKey("studies.Stratum", on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="stratum_correction_has_a_reason",
+                condition=~models.Q(reason=""),
+                violation_error_message="Say how the stratum came to be wrong.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.stratum)
+
+
 class Deviation(Record):
     """Something that did not go as the protocol says."""
 

@@ -75,10 +75,13 @@ class InfusionSegment(Record):
 
 
 class Reading(Record):
-    """One vital sign or sedation score at one timepoint of the infusion clock. Arm-revealing."""
+    """One vital sign or sedation score at one timepoint of the infusion clock. Arm-revealing.
 
-    participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="+")
-    infusion = models.ForeignKey(Infusion, on_delete=models.PROTECT, related_name="readings")
+    One taken before the start waits for its infusion, and joins it when the infusion starts.
+    """
+
+    participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="readings")
+    infusion = models.ForeignKey(Infusion, on_delete=models.PROTECT, null=True, blank=True, related_name="readings")
     minute = models.SmallIntegerField(help_text="Nominal minutes from the start of the infusion")
     parameter = models.CharField(max_length=20)
     taken_at = models.DateTimeField()
@@ -88,7 +91,12 @@ class Reading(Record):
     class Meta:
         ordering = ["minute", "parameter"]
         constraints = [
-            models.UniqueConstraint(name="reading_once", fields=["infusion", "minute", "parameter"]),
+            models.UniqueConstraint(name="reading_once", fields=["participant", "minute", "parameter"]),
+            models.CheckConstraint(
+                name="only_an_early_reading_waits_for_its_infusion",
+                condition=Q(infusion__isnull=False) | Q(minute__lt=0),
+                violation_error_message="A reading from minute 0 on belongs to an infusion that has started.",
+            ),
             models.CheckConstraint(
                 name="reading_value_or_missing_reason",
                 condition=Q(value__isnull=False, missing_reason__isnull=True)

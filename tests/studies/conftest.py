@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from studies.models import ProtocolVersion, Site, User
+from studies.models import Participant, ProtocolVersion, Site, User
 from tests import factories
 from tests.conftest import django_as, empty_tables
 from tests.studies.intruder import BlindTrial, begin_trial, ruin_every_row
@@ -40,6 +40,33 @@ def participants(version: ProtocolVersion, investigator: User) -> factories.Part
 @pytest.fixture
 def randomisation_list(version: ProtocolVersion) -> None:
     factories.make_list(version.study, django_as)
+
+
+@pytest.fixture(scope="module")
+def committed_trial(django_db_setup: None, django_db_blocker: Any) -> Iterator[BlindTrial]:
+    """Two participants with a kit and one who waits, with their visits; committed once, what a test does rolls back."""
+    with django_db_blocker.unblock():
+        begun = begin_trial(allocated=2, waiting=1)
+        for participant in Participant.objects.all():
+            factories.with_visits(participant)
+    yield begun
+    with django_db_blocker.unblock():
+        empty_tables()
+
+
+@pytest.fixture
+def randomised(committed_trial: BlindTrial, db: None) -> Participant:
+    return _fresh(committed_trial.allocated[0])
+
+
+@pytest.fixture
+def unallocated(committed_trial: BlindTrial, db: None) -> Participant:
+    """Found eligible, and not randomised yet."""
+    return _fresh(committed_trial.waiting[0])
+
+
+def _fresh(key: int) -> Participant:
+    return Participant.objects.select_related("site", "study", "protocol_version").get(pk=key)
 
 
 @pytest.fixture(scope="module", params=["as it stands", "after app changed every row that it can write"])

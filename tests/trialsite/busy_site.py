@@ -70,6 +70,14 @@ class BusySite:
             self._conduct(participant)
             self.participants.append(participant)
 
+    def waiting(self) -> Participant:
+        """One more participant of Berlin, randomised, in the infusion unit."""
+        participant = factories.Participants(self.version, self.people["investigator"], made=500).ready(self.site())
+        factories.with_visits(participant)
+        visits.schedule_infusion(self.people["coordinator"], participant=participant, on=datetime.now(UTC).date())
+        randomise(self.people["coordinator"], participant=participant)
+        return participant
+
     def _conduct(self, participant: Participant) -> None:
         cora, nora = self.people["coordinator"], self.people["infusion_nurse"]
         started = datetime.now(UTC).replace(hour=9, minute=0, second=0, microsecond=0) - timedelta(days=9)

@@ -21,16 +21,21 @@ class Page:
         """Its address on a busy site."""
         alert = busy.first.safety_alerts.order_by("pk").first()
         device = Device.objects.filter(site=busy.first.site).first()
-        keys = {"alert": alert.pk if alert else 0, "device": device.pk if device else 0}
+        event = busy.first.intercurrent_events.first()
+        keys = {
+            "event": event.pk if event else 0,
+            "alert": alert.pk if alert else 0,
+            "device": device.pk if device else 0,
+        }
         return self.path.format(person=busy.first.identifier, **keys)
 
 
 # Signing in costs two queries, the roles one.
 PAGES = {
-    "index": Page("/admin/", 23),
+    "index": Page("/admin/", 24),
     "participants": Page("/admin/participants/", 15),
     "enrol": Page("/admin/participants/enrol/", 9),
-    "participant": Page(PERSON, 24),
+    "participant": Page(PERSON, 34),
     "history": Page(PERSON + "history/", 27),
     "consent": Page(PERSON + "consent/", 7),
     "withdraw_consent": Page(PERSON + "consent/withdraw/", 8),
@@ -43,6 +48,9 @@ PAGES = {
     "infusion": Page(PERSON + "infusion/", 10, "infusion_nurse"),
     "adverse_event_new": Page(PERSON + "adverse-events/new/", 8),
     "adverse_event": Page(PERSON + "adverse-events/1/", 8),
+    "stratum": Page(PERSON + "stratum/", 14, "investigator"),
+    "intercurrent_event_new": Page(PERSON + "intercurrent-events/new/", 8),
+    "intercurrent_event": Page(PERSON + "intercurrent-events/{event}/", 8),
     "visit_missed": Page(PERSON + "visits/W1/missed/", 8),
     "visit_not_missed": Page(PERSON + "visits/W1/not-missed/", 8),
     "diary": Page(PERSON + "diary/", 11),

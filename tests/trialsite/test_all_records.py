@@ -17,8 +17,8 @@ from rest_framework.authtoken.models import Token
 
 from outcomes.models import Response, Score
 from outcomes.responses import ResponseEntry, save_response
-from studies.infusions import ReadingEntry, record_readings
 from studies.models import ClosedAccount, Infusion, User, record_kinds
+from studies.readings import ReadingEntry, record_readings
 from tests.trialsite.busy_site import BusySite
 from tests.trialsite.desk_pages import Inline
 
@@ -76,7 +76,7 @@ def side_effects(busy: BusySite) -> BusySite:
     infusion = Infusion.objects.get(participant=person)
     at = infusion.started_at + timedelta(minutes=30)
     readings = [ReadingEntry(30, "sbp", at, Decimal(230)), ReadingEntry(30, "spo2", at, Decimal(80))]
-    record_readings(nurse, infusion=infusion, readings=readings)
+    record_readings(nurse, participant=person, readings=readings)
     bprs = {str(item): 6.0 for item in (4, 11, 12, 15)}
     entry = ResponseEntry(person, "bprs_positive", bprs, at, visit=person.visits.get(code="D0"), minute=40)
     save_response(nurse, entry=entry)

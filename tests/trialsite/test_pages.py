@@ -55,9 +55,10 @@ def test_a_page_opens_in_few_queries_and_takes_no_more_when_there_is_more_to_sho
 
 
 def _queries(client: Client, page: Page, busy: BusySite) -> int:
+    path = page.at(busy)
     client.get("/admin/password_change/")
     with CaptureQueriesContext(connection) as captured:
-        answer = client.get(page.at(busy))
+        answer = client.get(path)
     assert answer.status_code == 200, text(answer)
     return len(captured)
 
@@ -268,3 +269,74 @@ def test_an_answer_and_a_reason_for_none_are_not_both_taken(busy: BusySite):
     assert busy.as_("coordinator").post(path, reason_alone).status_code == 302
     saved = Response.objects.get(participant=busy.first, instrument__key="bpi_sf", visit__code="BL")
     assert saved.items.get(item="3").missing_reason == "refused"
+
+
+def test_readings_before_the_infusion_are_entered_on_its_page_and_let_it_start(busy: BusySite):
+    person = busy.waiting()
+    path, nurse = f"/admin/participants/{person.identifier}/infusion/", busy.as_("infusion_nurse")
+    start = {"kit_number": person.allocation.kit_number, "weight_kg": "71.5"}
+    assert "readings at -15 min have not been entered" in text(nurse.post(path, start))
+    assert "Next reading: -15 min" in text(nurse.get(path))
+    assert nurse.post(path, {"minute": "-15", "sbp": "121", "dbp": "76"}).status_code == 302
+    assert nurse.post(path, start).status_code == 302
+    assert person.infusion.readings.get(minute=-15, parameter="sbp").value == 121
+
+
+def test_a_coordinator_meets_no_reading_before_the_start(busy: BusySite):
+    person = busy.waiting()
+    path = f"/admin/participants/{person.identifier}/infusion/"
+    busy.as_("infusion_nurse").post(path, {"minute": "-15", "sbp": f"{PRESSURE}", "dbp": "76"})
+    assert f"{PRESSURE}" in words(busy.as_("infusion_nurse").get(f"{path}?minute=-15"))
+    assert f"{PRESSURE}" not in words(busy.as_("coordinator").get(f"{path}?minute=-15"))
+
+
+def test_readings_that_are_refused_are_kept_as_a_draft_until_they_are_saved(busy: BusySite):
+    path, nurse = f"/admin/participants/{busy.first.identifier}/infusion/?minute=30", busy.as_("infusion_nurse")
+    assert nurse.post(path, {"minute": "30", "sbp": "900", "hr": "71"}).status_code == 422
+    again = text(nurse.get(path))
+    assert ('value="900"' in again, 'value="71"' in again, "It is a draft" in again) == (True, True, True)
+    assert "It is a draft" not in text(nurse.get(path.replace("30", "60")))
+    assert nurse.post(path, {"minute": "30", "sbp": "121", "dbp": "76", "hr": "71"}).status_code == 302
+    assert "It is a draft" not in text(nurse.get(path))
+    nurse.post(path.replace("30", "60"), {"minute": "60", "sbp": "900"})
+    assert nurse.post(path.replace("30", "60"), {"discard": "1"}).status_code == 302
+    assert "It is a draft" not in text(nurse.get(path.replace("30", "60")))
+
+
+def test_the_investigator_records_a_stratum_found_wrong_and_everybody_reads_both(busy: BusySite):
+    person = f"/admin/participants/{busy.first.identifier}/"
+    given = {"stratum": "BER.NPL", "reason": "Lesion ruled out", "confirm": busy.first.identifier}
+    assert busy.as_("coordinator").post(f"{person}stratum/", given).status_code == 403
+    investigator = busy.as_("investigator")
+    assert investigator.post(f"{person}stratum/", given | {"confirm": "KALM-BER-9999"}).status_code == 422
+    assert investigator.post(f"{person}stratum/", given).status_code == 302
+    assert "Randomised in BER.NEURO; should have been BER.NPL." in text(busy.as_("coordinator").get(person))
+    assert "Lesion ruled out" in text(busy.as_("coordinator").get(f"{person}history/"))
+
+
+def test_an_intercurrent_event_is_recorded_on_its_page_and_told_to_programs(busy: BusySite):
+    person, coordinator = f"/admin/participants/{busy.first.identifier}/", busy.as_("coordinator")
+    day = f"{busy.first.intercurrent_events.get().started_on}"
+    given = {"event": "ICE-3", "description": "Esketamine spray, 56 mg", "started_on": day, "source": "medical_record"}
+    page = f"{person}intercurrent-events/new/"
+    refused = coordinator.post(page, given | {"started_on": "2999-01-01"})
+    assert (refused.status_code, "lies in the future" in text(refused)) == (422, True)
+    assert coordinator.post(page, given).status_code == 302
+    assert "ICE-3: Esketamine spray, 56 mg" in text(coordinator.get(person))
+    listed = coordinator.get("/api/v1/intercurrent-events/", {"event": "ICE-3"}).json()["results"]
+    assert [(row["participant"], row["started_on"]) for row in listed] == [(busy.first.identifier, day)]
+    path = f"{person}intercurrent-events/{listed[0]['id']}/"
+    changed = given | {"description": "Esketamine spray, 84 mg", "reason": "read off the chart"}
+    assert coordinator.post(path, changed).status_code == 302
+    assert "read off the chart" in text(coordinator.get(f"{person}history/", {"kind": "intercurrentevent"}))
+
+
+def test_a_program_records_an_intercurrent_event(busy: BusySite):
+    day = f"{busy.first.intercurrent_events.get().started_on}"
+    body = {"participant": busy.first.identifier, "event": "ICE-3", "started_on": day}
+    body |= {"description": "Esketamine spray", "source": "other"}
+    answer = busy.as_("coordinator").post("/api/v1/intercurrent-events/", body)
+    assert (answer.status_code, answer.json()["event"]) == (201, "ICE-3")
+    again = busy.as_("coordinator").post("/api/v1/intercurrent-events/", body)
+    assert (again.status_code, "recorded with this first day already" in again.json()["detail"]) == (409, True)
+    assert busy.as_("efficacy_rater").post("/api/v1/intercurrent-events/", body).status_code == 403

@@ -1,11 +1,10 @@
-"""Infusion day, for a tablet: the clock, the next reading due, rules that fired with what to do, and the end."""
+"""Infusion day, for a tablet: the clock, what happens at the bedside, and the end. Readings are in readings.py."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from typing import Any
+from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,12 +13,13 @@ from django.urls import reverse
 from django.utils import timezone
 
 from studies import infusions as verbs
-from studies.errors import InvalidEntries, InvalidEntry, TrialError
-from studies.models import Infusion, Participant, Reading, SafetyEvent
-from studies.permissions import may_answer_criteria, may_run_infusion, may_see_arm_revealing, visible_participants
-from studies.protocol import plausibility
+from studies.errors import InvalidEntry, TrialError
+from studies.models import Infusion, Participant, SafetyEvent
+from studies.permissions import may_answer_criteria, may_run_infusion, visible_participants
 from studies.protocol.infusion_arithmetic import Segment
+from trialsite.desk import drafts
 from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of, warn
+from trialsite.desk.readings import ReadingsSheet, number
 
 
 @shows_refusals
@@ -49,12 +49,17 @@ def infusion(request: HttpRequest, identifier: str) -> HttpResponse:
     if person.protocol_version.definition.infusion is None:
         raise Http404
     running = Infusion.objects.filter(participant=person).select_related("participant__site", "visit").first()
+    sheet = ReadingsSheet(request, person, running)
+    if sheet.draft and drafts.discarded(request, sheet.draft):
+        return redirect(request.get_full_path())
     errors: dict[str, str] = {}
     if request.method == "POST":
         try:
-            said, fired = _act(request, person, running)
+            said, fired = _act(request, person, running, sheet)
         except TrialError as error:
             errors = refusals(error)
+            if sheet.is_sent and sheet.draft:
+                drafts.keep_typed(request, sheet.draft)
         else:
             (warn if fired else say)(request, said)
             return redirect(reverse("admin:infusion", args=[identifier]))
@@ -71,128 +76,36 @@ def infusion(request: HttpRequest, identifier: str) -> HttpResponse:
         plan=verbs.plan_of(person),
         may_answer=may_answer_criteria(user_of(request), person.site),
         may_run=may_run_infusion(user_of(request), person.site),
-        **(_readings(request, person, running, errors) if running else {}),
+        **sheet.content(errors),
     )
 
 
-def _readings(request: HttpRequest, person: Participant, running: Infusion, errors: dict[str, str]) -> dict[str, Any]:
-    """The readings so far and those to enter now; only for those who may see them."""
-    if not may_see_arm_revealing(user_of(request), person.site):
-        return {"hidden": True}
-    plan = verbs.plan_of(person)
-    saved = {(r.minute, r.parameter): r for r in running.readings.all()}
-    done = {minute for minute, _ in saved}
-    asked = request.POST.get("minute") or request.GET.get("minute", "")
-    waiting = [minute for minute in plan.readings_at_minutes if minute not in done]
-    chosen = next((minute for minute in plan.readings_at_minutes if str(minute) == asked), None)
-    minute = chosen if chosen is not None else waiting[0] if waiting else None
-    rules = {rule.id: rule for rule in person.protocol_version.definition.safety_rules}
-    last = [
-        verbs.ReadingEntry(r.minute, r.parameter, r.taken_at, r.value.normalize())
-        for r in saved.values()
-        if r.value is not None and r.minute == max(done)
-    ]
-    return {
-        "minute": minute,
-        "minute_saved": minute in done,
-        "minute_at": None if minute is None else running.started_at + timedelta(minutes=minute),
-        "fields": [
-            {
-                "parameter": parameter,
-                "id": f"{parameter.key}-{minute}",
-                "typed": _typed(request, parameter.key, saved.get((minute or 0, parameter.key))),
-                "message": errors.get(f"{parameter.key}-{minute}", ""),
-            }
-            for parameter in plan.parameters
-        ],
-        "table": [
-            {"parameter": p, "cells": [saved.get((minute, p.key)) for minute in plan.readings_at_minutes]}
-            for p in plan.parameters
-        ],
-        "unusual": verbs.unusual(plan, last),
-        "fired": [
-            {"event": e, "rule": rules[e.rule]} for e in running.safety_events.order_by("-minute") if e.rule in rules
-        ],
-    }
-
-
-def _typed(request: HttpRequest, key: str, saved: Reading | None) -> str:
-    if request.method == "POST":
-        return request.POST.get(key, "")
-    return "" if saved is None or saved.value is None else f"{saved.value.normalize():f}"
-
-
-def _act(request: HttpRequest, person: Participant, running: Infusion | None) -> tuple[str, bool]:
+def _act(request: HttpRequest, person: Participant, running: Infusion | None, sheet: ReadingsSheet) -> tuple[str, bool]:
     """Do what was asked; what to say afterwards, and whether a safety rule fired."""
+    if sheet.is_sent:
+        said, fired = sheet.save()
+        return said + _said(fired), bool(fired)
     if running is None:
         return _start(request, person), False
     if "end" in request.POST:
         return _end(request, running), False
-    if "event" in request.POST:
-        return _happened(request, running)
-    return _read(request, person, running)
+    return _happened(request, running)
 
 
 def _start(request: HttpRequest, person: Participant) -> str:
     started = verbs.start_infusion(
         user_of(request),
         participant=person,
-        weight_kg=_number(request, "weight_kg", "Weight", "a number of kilograms"),
+        weight_kg=number(request, "weight_kg", "Weight", "a number of kilograms"),
         started_at=timezone.now(),
         kit_number=request.POST.get("kit_number", ""),
     )
     return f"Infusion started: {started.planned_rate_ml_h:.1f} mL/h, {started.planned_volume_ml:.2f} mL."
 
 
-def _read(request: HttpRequest, person: Participant, running: Infusion) -> tuple[str, bool]:
-    """Save what was read at one timepoint; values saved before are corrected, with a reason."""
-    minute = int(_number(request, "minute", "Timepoint"))
-    values, problems = _values(request, person, minute)
-    if problems:
-        raise InvalidEntries(problems)
-    saved = dict(running.readings.filter(minute=minute).values_list("parameter", "value"))
-    if saved:
-        changed = {key: value for key, value in values.items() if value is not None and value != saved.get(key)}
-        fired = verbs.correct_readings(
-            user_of(request), infusion=running, minute=minute, values=changed, reason=request.POST.get("reason", "")
-        )
-        done = "corrected"
-    else:
-        readings = [
-            verbs.ReadingEntry(minute, key, timezone.now(), value, None if value is not None else "not_done")
-            for key, value in values.items()
-        ]
-        fired = verbs.record_readings(user_of(request), infusion=running, readings=readings)
-        done = "saved"
-    return f"Readings at {minute} min {done}." + _said(fired), bool(fired)
-
-
-def _values(
-    request: HttpRequest, person: Participant, minute: int
-) -> tuple[dict[str, Decimal | None], list[InvalidEntry]]:
-    """What was typed at one timepoint, None where nothing was; and all that cannot be, at once."""
-    plan = verbs.plan_of(person)
-    values: dict[str, Decimal | None] = {}
-    problems = []
-    for parameter in plan.parameters:
-        low, high = parameter.hard
-        allowed = f"a number from {low:f} to {high:f} {parameter.unit}".rstrip()
-        said = ""
-        try:
-            typed = request.POST.get(parameter.key, "").strip()
-            value = values[parameter.key] = _number(request, parameter.key, parameter.label, allowed) if typed else None
-            refused = None if value is None else plausibility.refusal(plan, parameter.key, value)
-            said = f"{refused} Check the value, or leave it empty: not done." if refused else ""
-        except InvalidEntry as problem:
-            said = problem.message
-        if said:
-            problems.append(InvalidEntry(said, field=f"{parameter.key}-{minute}"))
-    return values, problems
-
-
 def _happened(request: HttpRequest, running: Infusion) -> tuple[str, bool]:
     """Something that the protocol names happened now: chest pain, the wish to stop."""
-    event = request.POST["event"]
+    event = request.POST.get("event", "")
     minute = max(0, int((timezone.now() - running.started_at).total_seconds() // 60))
     fired = verbs.record_event(user_of(request), infusion=running, event=event, minute=minute)
     return f"Recorded at {minute} min." + _said(fired), bool(fired)
@@ -209,7 +122,7 @@ def _end(request: HttpRequest, running: Infusion) -> str:
             "The end lies before the start, or ahead. Check the time, or leave it empty: now.", field="ended_at"
         )
     minutes = Decimal(round((ended_at - running.started_at).total_seconds() / 60, 2)).quantize(Decimal("0.01"))
-    held = _number(request, "held_min", "Minutes held") if request.POST.get("held_min", "").strip() else Decimal(0)
+    held = number(request, "held_min", "Minutes held") if request.POST.get("held_min", "").strip() else Decimal(0)
     if not 0 <= held < minutes:
         raise InvalidEntry(
             f"Minutes held is {held:f}; the infusion lasted {minutes:.0f} min. Give less than that, or leave it empty.",
@@ -218,7 +131,7 @@ def _end(request: HttpRequest, running: Infusion) -> str:
     segments = [Segment(Decimal(0), minutes - held, running.planned_rate_ml_h)]
     if held:
         segments.append(Segment(minutes - held, minutes, Decimal(0)))
-    pump = _number(request, "pump_volume_ml", "Pump volume") if request.POST.get("pump_volume_ml", "").strip() else None
+    pump = number(request, "pump_volume_ml", "Pump volume") if request.POST.get("pump_volume_ml", "").strip() else None
     ended = verbs.end_infusion(
         user_of(request), infusion=running, ended_at=ended_at, segments=segments, pump_volume_ml=pump
     )
@@ -233,15 +146,3 @@ def _ended_at(request: HttpRequest, running: Infusion) -> datetime:
         return datetime.fromisoformat(typed).replace(tzinfo=ZoneInfo(running.participant.site.time_zone))
     except ValueError as error:
         raise InvalidEntry("Say when the infusion ended: date and time.", field="ended_at") from error
-
-
-def _number(request: HttpRequest, name: str, label: str, allowed: str = "a number") -> Decimal:
-    typed = request.POST.get(name, "").strip()
-    try:
-        value = Decimal(typed.replace(",", "."))
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        met = f"{label} is {typed!r}" if typed else f"{label} is empty"
-        raise InvalidEntry(f"{met}; {allowed} is expected. Check the value.", field=name)
-    return value

@@ -15,12 +15,14 @@ from outcomes.due import Form, State, forms_of, visit_state
 from outcomes.models import Response
 from studies.eligibility import in_the_way
 from studies.enrolment import read_contact
-from studies.models import Consent, EligibilityDecision, Participant, Study, Visit
+from studies.models import Allocation, Consent, EligibilityDecision, Participant, Study, Visit
 from studies.permissions import (
+    may_correct_stratum,
     may_decide_eligibility,
     may_enter_response,
     may_obtain_consent,
     may_plan_visits,
+    may_record_intercurrent_event,
     may_report_adverse_event,
     may_see_arm_revealing,
     may_see_identity,
@@ -66,6 +68,22 @@ def participant(request: HttpRequest, identifier: str) -> HttpResponse:
         **_after_randomisation(request, person),
         self_completion=card_of(request, person),
     )
+
+
+def _after_randomisation(request: HttpRequest, person: Participant) -> dict[str, Any]:
+    """The stratum as at randomisation and what it should have been, and intercurrent events; nothing before."""
+    user = user_of(request)
+    allocation = Allocation.objects.filter(participant=person).select_related("stratum").first()
+    if allocation is None or allocation.stratum is None:
+        return {}
+    corrected = person.stratum_corrections.select_related("stratum").last()
+    return {
+        "stratum": allocation.stratum.code,
+        "corrected_stratum": corrected.stratum.code if corrected and corrected.stratum != allocation.stratum else "",
+        "may_correct_stratum": may_correct_stratum(user, person.site),
+        "intercurrent_events": person.intercurrent_events.all(),
+        "may_record_event": may_record_intercurrent_event(user, person.site),
+    }
 
 
 def _visits(request: HttpRequest, person: Participant, now: datetime) -> list[Row]:
