@@ -92,7 +92,7 @@ def _send(reminder: Reminder, address: str, token: str, at: datetime) -> bool:
         reminder.failure = f"{type(error).__name__}: not sent"
     else:
         reminder.sent_at = at
-    with acting(REMINDING, "diary reminder sent"):
+    with acting(REMINDING, "diary reminder sent"), transaction.atomic():
         reminder.save(update_fields=["sent_at", "failure"])
     return not reminder.failure
 

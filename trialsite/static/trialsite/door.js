@@ -290,8 +290,9 @@ if (form) {
   // Keys: digits choose, Enter goes on, Shift+Enter back. A second digit within a second makes a two-digit answer.
   let digits = "";
   let typedAt = 0;
-  form.addEventListener("keydown", (event) => {
-    const question = event.target.closest("[data-item]");
+  document.addEventListener("keydown", (event) => {
+    // Before anything has focus, keys are meant for the question that is shown.
+    const question = event.target === document.body ? one && of(here) : event.target.closest("[data-item]");
     if (event.key === "Enter" && question && !event.ctrlKey && event.target.tagName !== "BUTTON") {
       event.preventDefault();
       if (one) go(event.shiftKey ? -1 : 1); else if (take(question)) step(question, event.shiftKey ? -1 : 1);
@@ -326,7 +327,12 @@ if (form) {
     before.set(waiting.item, JSON.stringify(answer(question)));
   }
   skips();
-  if (one) show(here === "end" || of(here) ? here : questions[0].dataset.item, { focus: location.search.includes("q=") });
+  const wanted = location.search.includes("q=");
+  if (shelf.kept.answers.length && !wanted) {
+    const open = asked().find((question) => !answer(question));
+    here = open ? open.dataset.item : "end";
+  }
+  if (one) show(here === "end" || of(here) ? here : questions[0].dataset.item, { focus: wanted });
   else progress();
   flush();
 }
