@@ -62,6 +62,7 @@ PAGES = {
     "safety": Page("/admin/safety/", 8),
     "alert": Page("/admin/alerts/{alert}/", 9, "investigator"),
     "data": Page("/admin/data/", 11, "data_manager"),
+    "imports": Page("/admin/imports/", 9, "data_manager"),
     "reports": Page("/admin/reports/", 12, "data_manager"),
     "study": Page("/admin/study/", 10),
     "protocol": Page("/admin/study/KALM/protocol/1.0/", 6),
@@ -69,7 +70,19 @@ PAGES = {
     "people": Page("/admin/people/", 12, "administrator"),
 }
 # Pages that only take what is posted, or that need a look to show anything (tests/trialsite/test_desk_analysis.py).
-NOT_HERE = {"draft", "qst_compute", "visit_start", "people_end", "cut", "order_look", "open_report", "open_report_pdf"}
+NOT_HERE = {
+    "import_difference",
+    "import_report",
+    "import_odm",
+    "draft",
+    "qst_compute",
+    "visit_start",
+    "people_end",
+    "cut",
+    "order_look",
+    "open_report",
+    "open_report_pdf",
+}
 
 
 class Inline(HTMLParser):
