@@ -25,6 +25,7 @@ from trialsite.desk import (
     people,
     qst_devices,
     qst_form,
+    qst_import,
     reports,
     response_form,
     safety,
@@ -75,6 +76,7 @@ PAGES: list[tuple[str, View, str]] = [
     *design.urls,
     *study.urls,
     *qst_devices.urls,
+    *qst_import.urls,
     *people.urls,
 ]
 

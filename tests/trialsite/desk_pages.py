@@ -57,6 +57,7 @@ PAGES = {
     "qst": Page(PERSON + "visits/BL/qst/", 12),
     "qst_devices": Page("/admin/qst/devices/", 9),
     "qst_device": Page("/admin/qst/devices/{device}/", 8),
+    "qst_import": Page("/admin/qst/import/", 10),
     "response": Page(PERSON + "visits/BL/forms/phq9/", 19),
     "infusions": Page("/admin/infusions/", 8),
     "safety": Page("/admin/safety/", 8),

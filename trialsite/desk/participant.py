@@ -30,6 +30,7 @@ from studies.permissions import (
 from trialsite.desk import drafts
 from trialsite.desk.course_plot import course_plot
 from trialsite.desk.page import find_participant, in_sight, page, user_of
+from trialsite.desk.qst_shown import latest_profile
 from trialsite.desk.self_completion import card_of
 
 Row = dict[str, Any]
@@ -65,6 +66,7 @@ def participant(request: HttpRequest, identifier: str) -> HttpResponse:
         active=person.status in (Participant.Status.SCREENING, Participant.Status.RANDOMISED),
         may_report=may_report_adverse_event(user, person.site) and not imported,
         diary=_diary(request, person),
+        qst=latest_profile(person),
         **_after_randomisation(request, person),
         self_completion=card_of(request, person),
     )

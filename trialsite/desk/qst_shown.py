@@ -7,18 +7,19 @@ the session is saved.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.template.loader import render_to_string
 
 from outcomes.models import QSTSession
 from outcomes.qst import ABNORMAL_Z, PARAMETERS
-from outcomes.qst_findings import Meaning, meaning_of
+from outcomes.qst_findings import AreaMeaning, Meaning, SideFinding, meaning_of
 from outcomes.qst_layout import AREAS, Cell, Row, layout
-from outcomes.qst_profiles import profiles_of, profiles_of_values
+from outcomes.qst_profiles import AreaProfile, latest_of, profiles_of, profiles_of_values
 from outcomes.qst_sessions import SessionEntry, open_flags
 from outcomes.qst_values import values_of
+from studies.models import Participant
 from trialsite.desk.z_profile import z_profile
 
 # Flags that state a fact and ask nothing: a reading at the device's limit is censored, and that is that.
@@ -91,15 +92,22 @@ class Seen:
         profiles = profiles_of(saved) if saved else profiles_of_values(self.values)
         about = f"{self.entry.participant.identifier}, visit {self.entry.visit.code}"
         shown = {
-            "meaning": self.meaning,
-            "area_words": AREA_WORDS,
-            "figure": z_profile(profiles, about=about),
-            "profiles": profiles,
-            "rows": [_profile_row(code, profiles) for code in PARAMETERS],
+            "areas": [_area_shown(area) for area in self.meaning.areas],
+            "sides": [_side_shown(side) for side in self.meaning.sides],
+            "asked": self.questions if saved else (),
+            **drawn(profiles, about),
             "others": [_named_row(row) for row in self.values if row["parameter"] in MODULATION_WORDS],
             "reference": next((row["reference"] for row in self.values if row["reference"]), ""),
         }
         return render_to_string("desk/qst_computed.html", shown)
+
+
+def drawn(profiles: Sequence[AreaProfile], about: str) -> dict[str, Any]:
+    """The figure of some profiles, and its numbers as a table: the test area first."""
+    order = ("test", "control", "baseline")
+    columns = sorted(profiles, key=lambda profile: order.index(profile.role))
+    rows = [_profile_row(code, columns) for code in PARAMETERS]
+    return {"figure": z_profile(profiles, about=about), "columns": columns, "rows": rows}
 
 
 def see(entry: SessionEntry, saved: QSTSession | None = None) -> Seen:
@@ -108,6 +116,21 @@ def see(entry: SessionEntry, saved: QSTSession | None = None) -> Seen:
     meaning = meaning_of(entry.participant, values, entry.trials, place=(entry.test_area, entry.control_area))
     questions = [_question(flag) for flag in open_flags(entry, session=saved)]
     return Seen(values, questions, meaning, entry)
+
+
+def _area_shown(area: AreaMeaning) -> dict[str, Any]:
+    findings = [{**asdict(finding), "z": _z(finding.z)} for finding in area.findings]
+    profile = area.profile.code if area.profile else ""
+    return {"label": AREA_WORDS[area.area], "profile": profile, "findings": findings}
+
+
+def _side_shown(side: SideFinding) -> dict[str, Any]:
+    difference = f"{side.difference:+.3f}".replace("-", "−")
+    return {"parameter": side.parameter, "difference": difference, "dz": _z(side.dz), "abnormal": side.abnormal}
+
+
+def _z(value: float | None) -> str | None:
+    return None if value is None else signed(value)
 
 
 def _question(flag: Mapping[str, Any]) -> Question:
@@ -139,7 +162,7 @@ def _named_row(row: Mapping[str, Any]) -> dict[str, str]:
     return {"label": label, "value": value, "missing": row["missing_reason"] or ""}
 
 
-def _profile_row(code: str, profiles: Iterable[Any]) -> dict[str, Any]:
+def _profile_row(code: str, profiles: Iterable[AreaProfile]) -> dict[str, Any]:
     known = PARAMETERS[code]
     cells = []
     for profile in profiles:
@@ -159,6 +182,15 @@ def number_text(value: float) -> str:
 
 def signed(z: float) -> str:
     return f"{z:+.2f}".replace("-", "−")
+
+
+def latest_profile(participant: Participant) -> dict[str, Any] | None:
+    """The profile of a participant's last session, for the page of the participant; None before there is one."""
+    session = latest_of(participant)
+    if session is None:
+        return None
+    about = f"{participant.identifier}, visit {session.visit.code}"
+    return {"session": session, **drawn(profiles_of(session), about)}
 
 
 @dataclass(frozen=True)
@@ -183,6 +215,11 @@ class Block:
     @property
     def place(self) -> str:
         return f"{self.area}.{self.row.parameter}"
+
+    @property
+    def may_be_left_out(self) -> bool:
+        """Whether a reason is asked for where there is no reading: CPM and its train are done or not."""
+        return self.row.parameter in PARAMETERS
 
     @property
     def faults(self) -> list[tuple[Cell, str, str, str]]:

@@ -93,7 +93,7 @@ class _Across:
 
     def _ticks(self) -> SafeString:
         marks = [*range(-self.span + 1, self.span)]
-        return _texts(((self.LEFT - 8, self.up(z) + 4, f"{z:+d}" if z else "0") for z in marks), "end")
+        return _texts(((self.LEFT - 8, self.up(z) + 4, _tick(z)) for z in marks), "end")
 
     def _axis(self, code: str) -> SafeString:
         x = self.SIGNS[code]
@@ -134,7 +134,7 @@ class _Down:
         low, high = self.across(-ABNORMAL_Z), self.across(ABNORMAL_Z)
         names = _texts(((self.LEFT - 8, self.along(i) + 4, code) for i, code in enumerate(ORDER)), "end")
         marks = range(-self.span + 1, self.span)
-        ticks = _texts(((self.across(z), bottom + 16, f"{z:+d}" if z else "0") for z in marks), "middle")
+        ticks = _texts(((self.across(z), bottom + 16, _tick(z)) for z in marks), "middle")
         return format_html(
             '<svg class="plot profile narrow" viewBox="0 0 {w} {h}" role="img" aria-label="{about}">{key}'
             '<rect x="{low}" y="{top}" width="{wide}" height="{tall}" fill="currentColor" opacity=".1"/>'
@@ -192,6 +192,11 @@ def _unbroken(profile: AreaProfile) -> Iterator[list[_Point]]:
     """Runs of neighbouring parameters: no line leads over one that was not tested."""
     numbered = enumerate(_points(profile))
     return ([point for _, point in run] for _, run in groupby(numbered, lambda pair: pair[1][0] - pair[0]))
+
+
+def _tick(z: int) -> str:
+    """A signed whole number with a true minus sign."""
+    return f"{z:+d}".replace("-", "−") if z else "0"
 
 
 def _kept(z: float, span: int) -> float:
