@@ -143,6 +143,25 @@ def sealed_looks(study_id: int) -> set[int]:
     return {key for (key,) in _rows("SELECT look_id FROM concealed.look_result WHERE study_id = %s", [study_id])}
 
 
+def seal_masked(look: Look, *, report: Report) -> str:
+    """Keep the masked report of a look for ever. Returns the result's SHA-256. Raises as `seal`."""
+    _execute(
+        "INSERT INTO concealed.masked_result (look_id, study_id, number, result, sha256, html, pdf)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+        [look.pk, look.study_id, look.number, report.result, report.sha256, report.html, report.pdf],
+    )
+    sealed = masked_report(look.pk)
+    if sealed is None or sealed.sha256 != report.sha256:
+        raise SealedDifferently(f"The masked report of look {look.number} is sealed with another result.")
+    return report.sha256
+
+
+def masked_report(look_id: int) -> Report | None:
+    """The masked report of a look as it was sealed, or None while there is none."""
+    rows = _rows("SELECT result, html, pdf FROM concealed.masked_result WHERE look_id = %s", [look_id])
+    return Report(*(bytes(part) for part in rows[0])) if rows else None
+
+
 def note_detail(job_id: int, detail: str) -> None:
     """Why a job failed, in full: for the closed side's people only."""
     _execute("INSERT INTO concealed.job_detail (job_id, detail) VALUES (%s, %s)", [job_id, detail])

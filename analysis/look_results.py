@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from django.db import transaction
+import pandas as pd
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from analysis import closed_store, cuts
+from analysis import closed_store, cuts, masking
 from analysis.canonical import canonical_json, sha256_of
 from analysis.closed_store import Report
 from analysis.code_version import code_version
 from analysis.models import Look, OpenReport
 from analysis.plans import about_plan
 from studies.acting import Program, acting
+from studies.errors import TrialError
 
 Progress = Callable[[int, int], None]
+# Who keeps the details of what broke, for the closed side's people only.
+Note = Callable[[str], None]
 _STEPS = 4
+_UNBLINDED = Program("unblinded worker")
+
+
+def _unnoted(_: str) -> None:
+    """Where nobody is to be told beside the result itself."""
 
 
 def make_open_report(look: Look, *, progress: Progress) -> OpenReport:
     """Compute and store the open report of a look; one that is there stays. Raises CutDoesNotVerify."""
-    from analysis.interim import open_result  # noqa: PLC0415 - SciPy, only where a report is made
-
-    cut = cuts.verify_folder(cuts.blinded_folder(look.cut.name), sha256=look.cut.manifest_sha256)
+    cuts.verify_folder(cuts.blinded_folder(look.cut.name), sha256=look.cut.manifest_sha256)
     progress(1, _STEPS)
-    values = open_result(cuts.blinded_folder(look.cut.name), orjson.loads(look.plan.source), look=look.number)
+    values = open_values(look)
     progress(2, _STEPS)
-    report = _rendered({**values, "about": _about(look, cut)})
+    report = rendered({**values, "about": about_look(look)})
     progress(3, _STEPS)
     with acting(Program("blinded worker"), "open report made"), transaction.atomic():
         stored, _ = OpenReport.objects.get_or_create(
@@ -47,33 +55,90 @@ def make_open_report(look: Look, *, progress: Progress) -> OpenReport:
     return stored
 
 
-def make_closed_report(look: Look, *, progress: Progress) -> str:
+def open_values(look: Look) -> dict[str, Any]:
+    """The open result of a look, without `about`."""
+    from analysis.interim import open_result  # noqa: PLC0415 - SciPy, only where a report is made
+
+    return open_result(cuts.blinded_folder(look.cut.name), orjson.loads(look.plan.source), look=look.number)
+
+
+def make_closed_report(look: Look, *, progress: Progress, note: Note = _unnoted) -> str:
     """Compute and seal the closed report of a look under its registered plan. Returns the result's SHA-256.
 
-    Raises PlanNotRegistered, CutDoesNotVerify, SealedDifferently.
+    Data that break a calculation are sealed as a result that says so, with the details given to `note`: at the open
+    door a look that could not be computed must look like any other. With a plan that shows the DSMB masked arms, the
+    masked report is sealed as well.
+    Raises PlanNotRegistered, CutDoesNotVerify, SealedDifferently; what the database or the disk refuse goes on.
     """
-    from analysis.interim import closed_result  # noqa: PLC0415 - SciPy, only where a report is made
-
     plan = closed_store.registered_plan(look.plan)
     arms = cuts.arms_of(look.cut)
-    cut = cuts.read_manifest(cuts.blinded_folder(look.cut.name))
     progress(1, _STEPS)
-    name = look.cut.name
-    earlier = closed_store.earlier_results(look)
-    values = closed_result(
-        cuts.blinded_folder(name), cuts.restricted_folder(name), arms, plan, earlier, look=look.number
-    )
-    progress(2, _STEPS)
-    report = _rendered({**values, "about": _about(look, cut)})
+    result, pages = computed_or_failed(look, lambda: closed_values(look, plan, arms), note=note)
     progress(3, _STEPS)
-    with acting(Program("unblinded worker"), "closed report made"), transaction.atomic():
-        sha256 = closed_store.seal(look, cut_manifest_sha256=cut.sha256, report=report)
+    with acting(_UNBLINDED, "closed report made"), transaction.atomic():
+        sha256 = closed_store.seal(look, cut_manifest_sha256=look.cut.manifest_sha256, report=pages)
         Look.objects.filter(pk=look.pk).update(closed_status=Look.Status.REPORTED)
+    if plan.get("dsmb_arms") == "masked" and result["kind"] == "closed":
+        make_masked_report(look, note=note)
     progress(_STEPS, _STEPS)
     return sha256
 
 
-def _rendered(result: Mapping[str, Any]) -> Report:
+def closed_values(look: Look, plan: Mapping[str, Any], arms: pd.Series[str]) -> dict[str, Any]:
+    """The closed result of a look, without `about`."""
+    from analysis.interim import closed_result  # noqa: PLC0415 - SciPy, only where a report is made
+
+    name = look.cut.name
+    earlier = closed_store.earlier_results(look)
+    folders = cuts.blinded_folder(name), cuts.restricted_folder(name)
+    return closed_result(*folders, arms, plan, earlier, look=look.number)
+
+
+def make_masked_report(look: Look, *, note: Note = _unnoted) -> str:
+    """Compute and seal the report of a look with masked arms. Returns the result's SHA-256. Raises as above."""
+    plan = closed_store.registered_plan(look.plan)
+    arms = cuts.arms_of(look.cut)
+    labels = masking.labels_of(_UNBLINDED, study=look.study, purpose=f"masked report of look {look.number}")
+    _, pages = computed_or_failed(look, lambda: _masked_values(look, plan, arms, labels), note=note)
+    with acting(_UNBLINDED, "masked report made"), transaction.atomic():
+        return closed_store.seal_masked(look, report=pages)
+
+
+def computed_or_failed(
+    look: Look, compute: Callable[[], dict[str, Any]], *, note: Note = _unnoted
+) -> tuple[dict[str, Any], Report]:
+    """A result with its pages; of data that break the calculation or a page, one that says why there is none.
+
+    What the trial's rules, the database or the machine refuse is raised: that does not depend on the arms.
+    """
+    try:
+        values = {**compute(), "about": about_look(look)}
+        return values, rendered(values)
+    except (TrialError, DatabaseError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        note("".join(traceback.format_exception(error)))
+        values = {**_failed(look, error), "about": about_look(look)}
+        return values, rendered(values)
+
+
+def _failed(look: Look, error: Exception) -> dict[str, Any]:
+    why = f"The calculation broke off: {type(error).__name__}: {error}"
+    return {"kind": "failed", "why": why, "decision": {"look": look.number, "estimable": False, "why": why}}
+
+
+def _masked_values(
+    look: Look, plan: Mapping[str, Any], arms: pd.Series[str], labels: Mapping[str, str]
+) -> dict[str, Any]:
+    from analysis.interim import masked_result  # noqa: PLC0415 - as above
+
+    name = look.cut.name
+    folders = cuts.blinded_folder(name), cuts.restricted_folder(name)
+    return masked_result(*folders, arms, plan, labels, look=look.number)
+
+
+def rendered(result: Mapping[str, Any]) -> Report:
+    """A result in canonical bytes, with its pages."""
     from analysis.reports import render_html, render_pdf  # noqa: PLC0415 - Matplotlib, as above
 
     content = canonical_json(result)
@@ -82,8 +147,9 @@ def _rendered(result: Mapping[str, Any]) -> Report:
     return Report(content, render_html(values).encode(), render_pdf(values))
 
 
-def _about(look: Look, cut: cuts.Verified) -> dict[str, Any]:
+def about_look(look: Look) -> dict[str, Any]:
     """Which look, cut, plan and code a result comes from: no key of this database, no time of this run."""
+    cut = cuts.read_manifest(cuts.blinded_folder(look.cut.name))
     return {
         "study": look.study.code,
         "look": look.number,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from analysis import closed_store, cuts
 from analysis.design_simulation import chunks
@@ -57,7 +58,7 @@ def _make_open_report(job: Job, progress: Progress) -> None:
 
 
 def _make_closed_report(job: Job, progress: Progress) -> None:
-    make_closed_report(_look_of(job), progress=progress)
+    make_closed_report(_look_of(job), progress=progress, note=partial(closed_store.note_detail, job.pk))
 
 
 def _simulate(job: Job, progress: Progress) -> None:

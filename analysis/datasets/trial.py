@@ -26,13 +26,14 @@ class Trial:
     """Everything derived from one cut under one plan, computed once, in the order of participants' identifiers.
 
     cutoff: the clinical cut-off, None where the look has none. protocol: as the cut holds it; None if its text
-    cannot be read.
+    cannot be read. names: of the arms, where they are not called as in the protocol.
     """
 
     cut: Cut
     plan: AnalysisPlan
     protocol: ProtocolDefinition | None
     cutoff: date | None
+    names: Mapping[str, str] | None = None
 
     @property
     def until(self) -> pd.Timestamp:
@@ -89,6 +90,8 @@ class Trial:
 
     def arm_labels(self) -> dict[str, str]:
         """Codes and labels of the arms in the order of the protocol; empty without one."""
+        if self.names is not None:
+            return dict(self.names)
         return {arm.code: arm.label for arm in self.protocol.arms} if self.protocol else {}
 
 

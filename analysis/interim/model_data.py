@@ -16,7 +16,8 @@ from studies.protocol.analysis_plan import Contrast, Endpoint, Model
 class ModelData:
     """Long rows (subject, visit, arm, response, covariates) in the order of identifiers and of the plan.
 
-    left_out: covariates of the plan that are the same for everybody, and so cannot be estimated.
+    left_out: covariates of the plan that are the same for everybody, and so cannot be estimated. empty: timepoints of
+    the plan at which nobody has a value, which the model is fitted without.
     """
 
     frame: pd.DataFrame
@@ -24,6 +25,7 @@ class ModelData:
     covariates: tuple[str, ...]
     covariates_by_visit: tuple[str, ...]
     left_out: tuple[str, ...]
+    empty: tuple[str, ...]
 
     def facts(self) -> dict[str, Any]:
         people = self.frame.groupby("arm", observed=True)["subject"].nunique()
@@ -31,6 +33,7 @@ class ModelData:
             "covariates": list(self.covariates),
             "covariates_by_visit": list(self.covariates_by_visit),
             "covariates_left_out": list(self.left_out),
+            "timepoints_left_out": list(self.empty),
             "participants": {arm: int(people.get(arm, 0)) for arm in self.arms},
         }
 
@@ -56,6 +59,8 @@ def model_data(trial: Trial, groups: Groups, model: Model) -> ModelData:
     values = trial.values(endpoint).reindex(people.index)
     covariates = _covariate_frame(trial, people, values[endpoint.baseline.code])
     wanted = _expanded(trial, model.covariates)
+    if unknown := [name for name in wanted if name not in covariates.columns]:
+        raise ValueError(f"Nobody in the cut has the covariate {', '.join(unknown)}.")
     frame = _rows(people, values, groups, model, endpoint).join(covariates[wanted], on="participant_id")
     complete = frame.dropna()
     if complete["response"].nunique() < 2:
@@ -63,8 +68,10 @@ def model_data(trial: Trial, groups: Groups, model: Model) -> ModelData:
     left_out = [name for name in wanted if complete[name].nunique() < 2]
     kept = tuple(name for name in wanted if name not in left_out)
     by_visit = tuple(name for name in _expanded(trial, model.covariates_by_visit) if name in kept)
+    seen = set(frame.loc[frame["response"].notna(), "visit"])
+    empty = tuple(str(code) for code in frame["visit"].cat.categories if code not in seen)
     frame = frame.drop(columns=["participant_id", *left_out]).reset_index(drop=True)
-    return ModelData(frame, tuple(groups.labels), kept, by_visit, tuple(left_out))
+    return ModelData(frame, tuple(groups.labels), kept, by_visit, tuple(left_out), empty)
 
 
 def _rows(people: pd.DataFrame, values: pd.DataFrame, groups: Groups, model: Model, endpoint: Endpoint) -> pd.DataFrame:

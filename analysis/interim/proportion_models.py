@@ -84,6 +84,8 @@ def _tables(
         raise ValueError("One of the two arms has no participants.")
     frame = trial.strata.assign(site=trial.people["site"], sex=trial.people["sex"])
     names = [name for each in model.covariates for name in (trial.strata.columns if each == "strata" else [each])]
+    if unknown := [name for name in names if name not in frame.columns]:
+        raise ValueError(f"Nobody in the cut has the stratification factor {', '.join(unknown)}.")
     stratum = frame[names].fillna("").agg(" ".join, axis=1) if names else pd.Series("all", index=frame.index)
     tables = []
     for level in sorted(set(stratum.loc[groups.member.index])):

@@ -45,7 +45,7 @@ def open_result(cut_dir: Path, plan: Mapping[str, Any], *, look: int | None = No
     return _plain_dict(
         {
             "kind": "open",
-            "trial": _about(trial, look),
+            "trial": about_trial(trial, look),
             "enrolment": enrolment(trial),
             "screening": disposition.screening(trial),
             "disposition": disposition.after_randomisation(trial, randomised),
@@ -77,7 +77,7 @@ def closed_result(
     restricted, treated = open_cut(restricted_dir), as_treated(trial, arms)
     found: dict[str, Any] = {
         "kind": "closed",
-        "trial": _about(trial, number if trial.plan.looks else look),
+        "trial": about_trial(trial, number if trial.plan.looks else look),
         "arms": groups.head(),
         **_efficacy(trial, groups, earlier, number),
         **_descriptions(trial, groups),
@@ -134,7 +134,7 @@ def _safety(trial: Trial, restricted: Cut, treated: Groups) -> dict[str, Any]:
     return found
 
 
-def _about(trial: Trial, look: int | None) -> dict[str, Any]:
+def about_trial(trial: Trial, look: int | None) -> dict[str, Any]:
     protocol = trial.protocol
     return {
         "study": trial.cut.study,

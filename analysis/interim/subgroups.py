@@ -70,6 +70,9 @@ def _frame(trial: Trial, groups: Groups, model: Model, endpoint: Endpoint) -> pd
 
 def _factor(trial: Trial, frame: pd.DataFrame, factor: str, contrast: Contrast, groups: Groups) -> dict[str, Any]:
     labels = _labels(trial, factor)
+    if factor not in frame.columns:
+        why = not_estimable("Nobody in the cut has this factor.")
+        return {"factor": factor, "label": _title(trial, factor), "levels": [], "interaction": why}
     order = [*labels, *sorted(set(frame[factor].dropna()) - set(labels))]
     levels = [
         {"level": level, "label": labels.get(level, level), **_effect(frame[frame[factor] == level], contrast, groups)}

@@ -7,6 +7,8 @@ from typing import Any
 
 from analysis.reports.blocks import Report
 from analysis.reports.closed_report import closed_report
+from analysis.reports.failed_report import failed_report
+from analysis.reports.masked_report import masked_report
 from analysis.reports.open_report import open_report
 from analysis.reports.page_html import html_page
 from analysis.reports.page_pdf import pdf_file
@@ -28,8 +30,8 @@ def render_pdf(result: Mapping[str, Any]) -> bytes:
 
 
 def _report(result: Mapping[str, Any]) -> Report:
-    makers = {"open": open_report, "closed": closed_report}
+    makers = {"open": open_report, "closed": closed_report, "masked": masked_report, "failed": failed_report}
     kind = result.get("kind")
     if kind not in makers:
-        raise ValueError(f"A result is open or closed; this one is {kind!r}.")
+        raise ValueError(f"A result is open, closed, masked or failed; this one is {kind!r}.")
     return makers[kind](result)

@@ -249,7 +249,10 @@ class LossOfResponse(Section):
 
 
 class AnalysisPlan(Section):
-    """The whole plan. It has a version of its own: it may be refined while the protocol stands."""
+    """The whole plan. It has a version of its own: it may be refined while the protocol stands.
+
+    dsmb_arms: whether members of the DSMB read the closed report, or one with the arms masked as A and B.
+    """
 
     version: Version
     populations: Annotated[tuple[Population, ...], Field(min_length=1)]
@@ -266,6 +269,7 @@ class AnalysisPlan(Section):
     mechanism: Mechanism | None = None
     blinding: BlindingAssessment | None = None
     safety: tuple[SafetySummary, ...] = ()
+    dsmb_arms: Literal["named", "masked"] = "named"
     stopping_rules: tuple[StoppingRule, ...] = ()
 
     @property
