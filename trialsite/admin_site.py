@@ -10,6 +10,7 @@ from django.urls import URLPattern, URLResolver, path
 from rest_framework.authtoken.models import Token
 
 from trialsite.desk import (
+    course,
     data,
     design,
     diary,
@@ -75,6 +76,7 @@ PAGES: list[tuple[str, View, str]] = [
     *reports.urls,
     *design.urls,
     *study.urls,
+    *course.urls,
     *qst_devices.urls,
     *qst_import.urls,
     *people.urls,

@@ -10,6 +10,7 @@ from analysis.api import views as analysis
 from analysis.api.design_simulations import DesignSimulationView
 from outcomes.api import qst_views as qst
 from outcomes.api import views as outcomes
+from outcomes.api.timelines import StudyTimelineView
 from studies.api import views as studies
 from studies.api.nothing_here import NothingHereView
 from studies.api.tokens import TokenView
@@ -47,6 +48,7 @@ router.register("design-simulations", DesignSimulationView, "api-design-simulati
 
 urlpatterns = [
     path("", include(router.urls)),
+    path("studies/<slug:code>/timeline/", StudyTimelineView.as_view(), name="api-study-timeline"),
     path("token/", TokenView.as_view(), name="token"),
     path("openapi.json", SpectacularAPIView.as_view(), name="openapi"),
     re_path(r"^.*/$", NothingHereView.as_view()),

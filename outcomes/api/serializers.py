@@ -12,6 +12,9 @@ from studies.api.records import STAMPS
 from studies.api.serializers import OfParticipant
 from studies.models import Visit
 
+# How a form is taken through the API: participants have a door of their own, imports and devices theirs.
+TAKEN = [(source.value, source.label) for source in (Response.Source.STAFF, Response.Source.PAPER)]
+
 
 class ResponseSerializer(OfParticipant):
     visit = serializers.SlugRelatedField[Visit](slug_field="code", read_only=True, allow_null=True)
@@ -92,7 +95,7 @@ class ResponseBody(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=["not_done", "refused"], required=False, default="")
     not_done_reason = serializers.CharField(required=False, default="")
     source = serializers.ChoiceField(  # type: ignore[assignment]
-        choices=["staff", "paper"], required=False, default="staff", help_text="paper: transcribed"
+        choices=TAKEN, required=False, default="staff", help_text="paper: transcribed"
     )
     proxy = serializers.ChoiceField(
         choices=Response.Proxy.choices, required=False, default="", help_text="Who answered in the participant's place"

@@ -12,6 +12,7 @@ from rest_framework.response import Response as Answer
 from outcomes import responses
 from outcomes.api import serializers
 from outcomes.api.entry_fields import EachNameOnceParser
+from outcomes.api.timelines import TimelineSerializer, timeline_of
 from outcomes.arm_revealing import visible_responses
 from outcomes.diary import note_diary_findings
 from outcomes.models import Response, ResponseItem, Score
@@ -26,6 +27,14 @@ class ParticipantView(ParticipantViewOfStudies):
 
     def gather_findings(self, participant: Participant) -> None:
         note_diary_findings(acting_user(self.request), participant=participant)
+
+    @extend_schema(responses=TimelineSerializer)
+    @action(detail=True)
+    def timeline(self, request: Request, identifier: str) -> Answer:
+        """Pain, its dimensions, mood and QST over time: values, change from baseline, responders."""
+        people = self.get_queryset().select_related("infusion")
+        participant = get_object_or_404(people, identifier=identifier)
+        return presented(TimelineSerializer, timeline_of(participant))
 
 
 class ResponseView(RecordView):

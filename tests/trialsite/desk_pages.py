@@ -66,6 +66,7 @@ PAGES = {
     "imports": Page("/admin/imports/", 9, "data_manager"),
     "reports": Page("/admin/reports/", 12, "data_manager"),
     "study": Page("/admin/study/", 10),
+    "study_course": Page("/admin/study/KALM/course/", 12),
     "protocol": Page("/admin/study/KALM/protocol/1.0/", 6),
     "api": Page("/admin/study/api/", 5),
     "people": Page("/admin/people/", 12, "administrator"),

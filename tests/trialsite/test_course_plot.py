@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
+from outcomes.change import Mean
 from outcomes.course import Point
-from trialsite.desk.course_plot import course_plot
+from outcomes.group_course import GroupCourse, GroupLine, GroupPoint, Share
+from outcomes.measures import Measure
+from trialsite.desk.course_plot import course_plot, group_plot
 
+MOOD_MEASURE = Measure("mood", "M", "Mood", (("madrs", "total"),))
 PAIN = [Point("S", "Pain severity", "BL", -3, 6.0), Point("S", "Pain severity", "W4", 28, 3.5)]
 MOOD = [Point("M", "Mood <MADRS>", "BL", -3, 20.0)]
 
@@ -48,3 +52,38 @@ def test_the_infusion_is_marked_only_where_there_was_one():
 def test_visits_without_days_stand_in_their_order():
     visits = [Point("S", "Pain severity", "T1", 1, 4.0), Point("S", "Pain severity", "T2", 2, 4.0)]
     assert [text for text in texts(course_plot(visits, "Visits in order")) if text in ("T1", "T2")] == ["T1", "T2"]
+
+
+def test_the_baseline_stands_across_its_panel_with_the_important_difference_round_it():
+    start = Point("S", "Pain", "BL", -3, 6.0, measure="pain", baseline=True)
+    later = Point("S", "Pain", "W4", 28, 2.0, measure="pain")
+    drawing = course_plot([start, later], "Days from the infusion", {"pain": 1.0})
+    [(high, low)] = re.findall(r'class="band" d="M40,([\d.]+)H388V([\d.]+)H40z"', drawing)
+    [level] = re.findall(r'class="level" d="M40,([\d.]+)H388"', drawing)
+    assert float(high) < float(level) < float(low)
+    assert 'class="band"' not in course_plot([start, later], "Days from the infusion")
+    assert 'class="level"' not in course_plot(PAIN, "Days from the infusion")
+
+
+def test_an_infusion_that_is_only_planned_is_not_drawn_as_one_that_was():
+    assert "stroke-dasharray" not in course_plot(PAIN, "Days from the planned infusion")
+
+
+def group_line(*means: Mean) -> GroupLine:
+    nothing = Share(0, None)
+    points = tuple(
+        GroupPoint(f"W{week}", 7.0 * week, week == 0, mean, Mean(0), nothing, nothing, nothing, nothing, nothing)
+        for week, mean in enumerate(means)
+    )
+    return GroupLine(MOOD_MEASURE, "worse", None, None, points)
+
+
+def test_a_group_is_drawn_as_means_with_intervals_and_without_what_is_too_few():
+    course = GroupCourse(9, "Days from the infusion", (group_line(Mean(9, 20.0, 4.0, 17.0, 23.0), Mean(3)),))
+    drawing = group_plot(course)
+    assert re.findall(r"<title>([^<]+)</title>", drawing) == ["W0: Mood mean 20, n = 9"]
+    assert len(re.findall(r'stroke-width="1.5"', drawing)) == 1
+
+
+def test_a_group_without_means_draws_nothing():
+    assert group_plot(GroupCourse(3, "Days from the infusion", (group_line(Mean(3)),))) == ""

@@ -10,7 +10,6 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from outcomes.course import axis_of, course_of
 from outcomes.due import Form, State, forms_of, visit_state
 from outcomes.models import Response
 from studies.eligibility import in_the_way
@@ -28,7 +27,7 @@ from studies.permissions import (
     may_see_identity,
 )
 from trialsite.desk import drafts
-from trialsite.desk.course_plot import course_plot
+from trialsite.desk.course import course_card
 from trialsite.desk.page import find_participant, in_sight, page, user_of
 from trialsite.desk.qst_shown import latest_profile
 from trialsite.desk.self_completion import card_of
@@ -43,7 +42,6 @@ def participant(request: HttpRequest, identifier: str) -> HttpResponse:
     user, now = user_of(request), timezone.now()
     imported = person.study.origin == Study.Origin.IMPORTED
     visits = _visits(request, person, now)
-    course = course_of(person)
     return page(
         request,
         "participant.html",
@@ -55,8 +53,7 @@ def participant(request: HttpRequest, identifier: str) -> HttpResponse:
         next=None if imported else _next_step(request, person, visits),
         imported=imported,
         no_date="" if imported else "no date yet",
-        course=course,
-        plot=course_plot(course, axis_of(person)),
+        **course_card(person),
         consents=person.consents.select_related("obtained_by").order_by("signed_at"),
         adverse_events=person.adverse_events.all(),
         deviations=person.deviations.order_by("occurred_on"),

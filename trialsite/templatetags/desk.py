@@ -10,6 +10,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from outcomes.group_course import Share
+
 register = template.Library()
 
 # 16 px shapes of the design: a form's are discs, a visit's are rings.
@@ -94,6 +96,16 @@ def plain(number: float | Decimal | None) -> str:
     if number is None:
         return ""
     return f"{float(number):.10g}"
+
+
+@register.filter
+def in_per_cent(share: Share) -> str:
+    """A share as people read it: 12 of 40 (30 %); only the number where it is too small to be told."""
+    if not share.n:
+        return ""
+    if share.count is None:
+        return f"n = {share.n}"
+    return f"{share.count} of {share.n} ({100 * share.count / share.n:.0f} %)"
 
 
 @register.filter
