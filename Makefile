@@ -7,6 +7,7 @@ PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/runtime.installed
 DEVELOPMENT := $(VENV)/development.installed
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 # NumPy's own threads would fight over the cores of a busy machine.
 export OPENBLAS_NUM_THREADS := 1
 
@@ -34,7 +35,7 @@ smoke: $(DEVELOPMENT)  ## Do a coordinator's and a DSMB member's main job over H
 	@$(PY) -m trialsite.demo --throw-away -- $(PY) -m tests.journeys.smoke
 
 bench: $(DEVELOPMENT)  ## Measure what the README claims about speed, each against its peer in the same run.
-	@$(PY) -m trialsite.services run -- $(PY) -m benchmarks
+	@$(PY) -m trialsite.services run -- $(PY) -m benchmarks $(BENCH_ARGS)
 
 validate: $(DEVELOPMENT)  ## Compare every reference number, run the simulations (20 minutes), write docs/validation.md.
 	@$(PY) -m tests.validation

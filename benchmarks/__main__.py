@@ -1,66 +1,99 @@
 """`make bench`: what the README says about speed, each with its peer in the same run.
 
-    python -m trialsite.services run -- python -m benchmarks
+    python -m trialsite.services run -- python -m benchmarks [PART ...] [--write docs/speed.md]
 
-Medians; our way and its peer in turn. Exit 1 when a limit is not kept. On a folder in memory commits do not wait
-for a disk, for either side, which makes the ratio of saving a form the harder one to keep.
+Parts: models, designs, look, scoring (no trial is needed), site (forms, pages, export, on the demo trial). Exit 1
+when a limit is not kept. On a folder in memory commits do not wait for a disk, for either side, which makes the ratio
+of saving a form the harder one to keep.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
-import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import django
 
 from benchmarks.measuring import Line
-from benchmarks.trial import make_trial
+from benchmarks.report import describe, machine, markdown
 
 
 def main() -> int:
-    """Make the trial, measure, print; the exit code."""
-    make_trial()
+    """Measure, print; the exit code."""
+    arguments = _arguments()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trialsite.settings")
-    django.setup()
-    logging.disable(logging.WARNING)
-    print(f"{platform.python_implementation()} {platform.python_version()}, {os.cpu_count()} processors")
-    broken = 0
-    for line in lines():
-        broken += not line.holds
-        print(describe(line), flush=True)
+    print(machine())
+    lines = []
+    for part in arguments.parts or PARTS:
+        for line in PARTS[part]():
+            lines.append(line)
+            print(describe(line), flush=True)
+    if arguments.write:
+        arguments.write.write_text(markdown(lines), encoding="utf-8")
+    broken = sum(not line.holds for line in lines)
     print(f"bench: {broken} limits NOT KEPT" if broken else "bench: all limits kept")
     return 1 if broken else 0
 
 
-def lines() -> Iterator[Line]:
-    """Everything that is measured, one after the other."""
-    from benchmarks import export, forms, pages, scoring, statistics  # noqa: PLC0415 - models need a set-up Django
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)}; all of them without any")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the table as Markdown")
+    found = parser.parse_args()
+    if unknown := set(found.parts) - set(PARTS):
+        parser.error(f"There is no part {', '.join(sorted(unknown))}; choose of {', '.join(PARTS)}.")
+    return found
+
+
+def _models() -> Iterator[Line]:
+    from benchmarks import repeated_measures  # noqa: PLC0415 - SciPy, only where it is measured
+
+    yield from repeated_measures.measure()
+
+
+def _designs() -> Iterator[Line]:
+    from benchmarks import designs  # noqa: PLC0415 - SciPy, only where it is measured
+
+    yield from designs.measure()
+
+
+def _look() -> Iterator[Line]:
+    django.setup()
+    from benchmarks import look  # noqa: PLC0415 - models need a set-up Django
+
+    yield from look.measure()
+
+
+def _scoring() -> Iterator[Line]:
+    from benchmarks import scoring  # noqa: PLC0415 - only where it is measured
+
+    yield from scoring.measure()
+
+
+def _site() -> Iterator[Line]:
+    from benchmarks.trial import make_trial  # noqa: PLC0415 - only where it is measured
+
+    make_trial()
+    django.setup()
+    logging.disable(logging.WARNING)
+    from benchmarks import export, forms, pages  # noqa: PLC0415 - models need a set-up Django
 
     yield forms.measure()
     yield from pages.measure()
     yield export.measure()
-    yield from scoring.measure()
-    yield from statistics.measure()
 
 
-def describe(line: Line) -> str:
-    """One line: what, how long, against what, and whether the limit is kept."""
-    told = f"{line.what:<48} {line.seconds * 1000:>9.1f} ms"
-    if line.ratio is not None and line.peer_seconds is not None:
-        told += f"   {line.ratio:.1f} x {line.peer} ({line.peer_seconds * 1000:.1f} ms)"
-    if line.ratio_limit is not None:
-        told += f"   limit {line.ratio_limit:g} x: {kept(line)}"
-    if line.seconds_limit is not None:
-        told += f"   limit {line.seconds_limit * 1000:g} ms: {kept(line)}"
-    return told
-
-
-def kept(line: Line) -> str:
-    return "kept" if line.holds else "NOT KEPT"
-
+PARTS: dict[str, Callable[[], Iterator[Line]]] = {
+    "models": _models,
+    "designs": _designs,
+    "look": _look,
+    "scoring": _scoring,
+    "site": _site,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
