@@ -53,7 +53,10 @@ class SessionConditions:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A question to the site: a stable code, a sentence, and the parameter, trial or device that it is about."""
+    """A question to the site: a stable code, a sentence, and the parameter, trial or device that it is about.
+
+    direction: that of the trial; for the order of thresholds the two that stand the wrong way round.
+    """
 
     code: str
     message: str
@@ -137,7 +140,8 @@ def _order_of_thresholds(values: Mapping[str, ParameterValue]) -> Iterator[Flag]
     for (lower, low), (upper, high) in pairwise(celsius):
         if low >= high:
             message = f"{lower} ({low:.1f} °C) must lie below {upper} ({high:.1f} °C). Check the readings."
-            yield Flag("threshold_order", message, lower if lower != "baseline" else upper)
+            pair = f"{lower}<{upper}"
+            yield Flag("threshold_order", message, lower if lower != "baseline" else upper, pair)
 
 
 def _out_of_range(conditions: SessionConditions) -> Iterator[Flag]:

@@ -127,6 +127,13 @@ def test_what_is_implausible_is_asked_and_changes_no_value(coordinator, particip
     assert stored(session, "test", "CPT").value == 14
 
 
+def test_thresholds_that_all_stand_the_wrong_way_round_are_each_asked_about(coordinator, participant):
+    wrong = {"CPT": 40.0, "CDT": 35.0, "WDT": 30.0, "HPT": 20.0}
+    trials = [TrialEntry("test", code, n, value) for code, value in wrong.items() for n in (1, 2, 3)]
+    session = save_session(coordinator, entry=session_entry(participant, trials=trials))
+    assert session.flags.filter(code="threshold_order").count() == 4
+
+
 def test_another_tester_or_side_than_last_time_is_asked(coordinator, participant, version, site):
     factories.person("rita", version.study, "efficacy_rater", site)
     save_session(coordinator, entry=session_entry(participant, test_side="left"))
