@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from outcomes.imports.refusals import Refusal
-from outcomes.interchange.cells import Cell
-from outcomes.interchange.definitions import read_definitions
+from outcomes.interchange.cells import Address, Cell
+from outcomes.interchange.definitions import Definitions, read_definitions
 from outcomes.interchange.difference import values
 from outcomes.interchange.document import FORMATS
+from outcomes.interchange.element import Element
 from outcomes.interchange.planning import Plan
 
 LISTED = 500
@@ -121,8 +122,11 @@ def report_of(planned: Plan, *, changed: str, doubtful: str, reason: str) -> Rep
 def _forms(planned: Plan) -> list[FormCount]:
     new, equal = _by_form(planned.difference.new), _by_form(planned.difference.equal)
     changed = _by_form(change.cell for change in planned.difference.changed)
-    names = dict.fromkeys((*new, *changed, *equal))
-    return [FormCount(name, new[name], changed[name], equal[name]) for name in names]
+    oids = dict.fromkeys((*new, *changed, *equal))
+    forms = _definitions(planned).forms
+    return [
+        FormCount(forms[oid].name or oid if oid in forms else oid, new[oid], changed[oid], equal[oid]) for oid in oids
+    ]
 
 
 def _by_form(cells: Iterable[Cell]) -> Counter[str]:
@@ -131,9 +135,12 @@ def _by_form(cells: Iterable[Cell]) -> Counter[str]:
 
 def _identifying(planned: Plan) -> frozenset[str]:
     """Items whose values say who somebody is: shown to nobody, as a report is read by more people than the file."""
-    study = planned.document.study or planned.stored
-    items = read_definitions(study).items if study else {}
-    return frozenset(oid for oid, item in items.items() if item.identifying)
+    return frozenset(oid for oid, item in _definitions(planned).items.items() if item.identifying)
+
+
+def _definitions(planned: Plan) -> Definitions:
+    study = planned.document.study or planned.stored or Element("Study")
+    return read_definitions(study, planned.document.version_oid)
 
 
 def _changes(planned: Plan) -> Iterator[Line]:
@@ -145,7 +152,7 @@ def _changes(planned: Plan) -> Iterator[Line]:
             new, old = "(what the file says of it)", "(otherwise)"
         if cell.address.item in hidden:
             new = old = HIDDEN
-        yield Line(cell.line, str(cell.address), new, "", old)
+        yield Line(cell.line, said_of(cell.address), new, "", old)
 
 
 def _doubts(planned: Plan) -> Iterator[Line]:
@@ -153,7 +160,17 @@ def _doubts(planned: Plan) -> Iterator[Line]:
     for doubt in planned.doubts[:LISTED]:
         cell = doubt.cell
         value = HIDDEN if cell.address.item in hidden else cell.value or ""
-        yield Line(cell.line, str(cell.address), value, doubt.refusal.why)
+        yield Line(cell.line, said_of(cell.address), value, doubt.refusal.why)
+
+
+def said_of(address: Address) -> str:
+    """An address as people say it: subject, event, form (with its repeat) and item."""
+    event, form = address.event.removeprefix("Event."), address.form.removeprefix("Form.")
+    parts = [address.subject]
+    for name, repeat in ((event, address.event_repeat), (form, address.form_repeat)):
+        if name:
+            parts.append(f"{name} ({repeat})" if repeat not in {"", "1"} else name)
+    return " · ".join([*parts, *([address.item] if address.item else [])])
 
 
 def _line(refusal: Refusal, hidden: frozenset[str]) -> Line:

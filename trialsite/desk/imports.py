@@ -94,7 +94,6 @@ class TakeForm(DeskForm):
         widget=forms.RadioSelect,
     )
     reason = forms.CharField(required=False, max_length=200, help_text="For what is corrected or kept in doubt")
-    shown = forms.CharField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, planned: Plan, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -211,7 +210,6 @@ def difference(request: HttpRequest, pk: int) -> HttpResponse:
         except TrialError as error:
             show_on(form, error)
     report = report_of(planned, changed="", doubtful="", reason="")
-    form.initial |= {"shown": report.digest}
     return page(
         request,
         "import_difference.html",
@@ -247,7 +245,7 @@ def _take(request: HttpRequest, user: User, pending: PendingImport, brought: Bro
             attestation=pending.attestation,
             choices=form.choices,
             reason=form.cleaned_data.get("reason", ""),
-            shown=form.cleaned_data["shown"],
+            shown=request.POST.get("shown", ""),
         )
         pending.delete()
     what = f"{taken.report.taken} values taken into {taken.study.code}." if taken.new else "It was taken before."

@@ -146,6 +146,18 @@ if (watched) {
   setTimeout(again, 2000);
 }
 
+// What takes a while says so, and is not pressed twice.
+document.addEventListener("submit", (event) => {
+  const pressed = event.submitter;
+  if (!pressed || !pressed.dataset.busy) return;
+  if (pressed.getAttribute("aria-disabled") === "true") { event.preventDefault(); return; }
+  pressed.setAttribute("aria-disabled", "true");
+  pressed.textContent = pressed.dataset.busy;
+  const bar = document.createElement("progress");
+  bar.setAttribute("aria-label", pressed.dataset.busy);
+  pressed.after(bar);
+});
+
 // The infusion clock.
 const clock = document.querySelector("[data-clock]");
 if (clock) {
