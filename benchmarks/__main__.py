@@ -69,8 +69,9 @@ def _look() -> Iterator[Line]:
 
 
 def _scoring() -> Iterator[Line]:
-    from benchmarks import scoring  # noqa: PLC0415 - only where it is measured
+    from benchmarks import scoring, scoring_peers  # noqa: PLC0415 - only where it is measured
 
+    yield from scoring_peers.measure()
     yield from scoring.measure()
 
 
