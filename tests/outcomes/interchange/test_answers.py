@@ -1,0 +1,187 @@
+"""Values of a file as answers to instruments: through the verbs, under their rules, and nothing guessed."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from outcomes.imports.refusals import ImportRefused, SourceChanged
+from outcomes.interchange.answers import plan_answers, take_answers
+from outcomes.interchange.reading import Brought, read
+from outcomes.interchange.records_mapping import RecordsMapping, load_mapping
+from outcomes.interchange.sources import Source
+from outcomes.models import ImportedCell, Response, Score
+from studies.errors import InvalidEntry, NotAllowed
+from studies.models import Participant, User
+from studies.protocol import DocumentInvalid
+from tests import factories
+from tests.outcomes.interchange.files import ATTESTATION, FIELDS
+
+pytestmark = pytest.mark.django_db
+
+CHOICES = '"0, Not at all | 1, Some days | 2, Most days | 3, Always"'
+DICTIONARY = "\n".join(
+    (
+        FIELDS,
+        "record_id,gad,,text,Record,,,,,,,,",
+        *(f"gad_{n},gad,,radio,Question {n},{CHOICES},,,,,,," for n in range(1, 8)),
+        "gad_on,gad,,text,Answered,,,date_ymd,,,,,",
+        "",
+    )
+)
+HEADER = "record_id,redcap_event_name,gad_1,gad_2,gad_3,gad_4,gad_5,gad_6,gad_7,gad_on"
+MAPPING = """
+missing_codes: {NI: refused}
+answers:
+  study: KALM
+  participant: "KALM-BER-{subject}"
+  events: {baseline_arm_1: BL}
+  forms:
+    - form: gad
+      instrument: gad7
+      items: {gad_1: 1, gad_2: 2, gad_3: 3, gad_4: 4, gad_5: 5, gad_6: 6, gad_7: 7}
+      completed_on: gad_on
+"""
+GOOD = "T0001,baseline_arm_1,2,1,2,1,2,1,0,2026-02-03"
+
+
+def files(*rows: str) -> Brought:
+    content = "\n".join((HEADER, *rows)) + "\n"
+    dictionary = Source("dictionary.csv", DICTIONARY.encode())
+    return Brought(Source("gad.csv", content.encode()), dictionary=dictionary, options=mapping().options, project="G")
+
+
+def mapping(text: str = MAPPING) -> RecordsMapping:
+    return load_mapping(text, name="mapping.yaml")
+
+
+def taken(user: User, *rows: str, changed: str = "refuse", reason: str = ""):
+    return take_answers(user, document=read(files(*rows)), mapping=mapping(), changed=changed, reason=reason)
+
+
+def test_a_row_of_redcap_becomes_a_scored_form_of_the_participant(coordinator: User, participant: Participant):
+    planned = taken(coordinator, GOOD)
+    assert (len(planned.new), planned.equal) == (1, 0)
+    response = Response.objects.get(participant=participant, instrument__key="gad7")
+    assert (response.source, response.visit.code, response.entered_by) == ("import", "BL", "cora")
+    # 2 + 1 + 2 + 1 + 2 + 1 + 0.
+    assert Score.objects.get(response=response, name="total").number == 9
+    assert response.completed_at.astimezone().date().isoformat() in {"2026-02-02", "2026-02-03"}
+
+
+def test_the_same_answers_again_change_nothing(coordinator: User, participant: Participant):
+    taken(coordinator, GOOD)
+    again = taken(coordinator, GOOD)
+    assert (again.is_nothing, again.equal) == (True, 1)
+    assert Response.objects.filter(instrument__key="gad7").count() == 1
+
+
+def test_missing_codes_and_empty_cells_are_reasons_and_no_numbers(coordinator: User, participant: Participant):
+    taken(coordinator, "T0001,baseline_arm_1,2,1,2,1,2,NI,,2026-02-03")
+    items = {item.item: item for item in Response.objects.get(instrument__key="gad7").items.all()}
+    assert (items["6"].value, items["6"].missing_reason) == (None, "refused")
+    assert (items["7"].value, items["7"].missing_reason) == (None, "not_in_source")
+
+
+def test_changed_answers_are_corrected_with_a_reason_or_not_at_all(coordinator: User, participant: Participant):
+    taken(coordinator, GOOD)
+    changed = GOOD.replace(",2,1,2,", ",3,1,2,")
+    with pytest.raises(SourceChanged, match="row 2, column gad_1 .* stored '2', in the file '3'"):
+        taken(coordinator, changed)
+    with pytest.raises(InvalidEntry, match="Give the reason"):
+        taken(coordinator, changed, changed="correct")
+    taken(coordinator, changed, changed="leave")
+    assert Score.objects.get(name="total", response__instrument__key="gad7").number == 9
+    taken(coordinator, changed, changed="correct", reason="read again from REDCap")
+    assert Score.objects.get(name="total", response__instrument__key="gad7").number == 10
+
+
+REFUSED = {
+    "nobody is enrolled": ("T0999,baseline_arm_1,2,1,2,1,2,1,0,2026-02-03", "KALM has no participant KALM-BER-T0999"),
+    "an event without a visit": (GOOD.replace("baseline", "month_6"), "The mapping names no visit for this event."),
+    "no day of the answers": (GOOD.replace("2026-02-03", ""), "Nothing says when it was answered."),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_cannot_be_an_answer_is_refused_with_its_row(case: str, coordinator: User, participant: Participant):
+    row, words = REFUSED[case]
+    with pytest.raises(ImportRefused) as refused:
+        taken(coordinator, row)
+    assert "row 2" in str(refused.value)
+    assert words in str(refused.value)
+    assert not Response.objects.filter(instrument__key="gad7").exists()
+
+
+def test_a_value_out_of_the_instruments_range_is_refused_even_if_the_dictionary_takes_it(
+    coordinator: User, participant: Participant
+):
+    wider = files(GOOD.replace(",2,1,2,", ",4,1,2,"))
+    dictionary = Source("dictionary.csv", DICTIONARY.replace("3, Always", "3, Always | 4, More").encode())
+    document = read(Brought(wider.file, dictionary=dictionary, options=wider.options, project="G"))
+    with pytest.raises(ImportRefused, match="row 2, column gad_1: '4': .* is 4; allowed is 0 to 3"):
+        plan_answers(document, mapping())
+
+
+def test_all_answers_are_saved_or_none(coordinator: User, participant: Participant):
+    with pytest.raises(ImportRefused):
+        taken(coordinator, GOOD, "T0999,baseline_arm_1,2,1,2,1,2,1,0,2026-02-03")
+    assert not Response.objects.filter(instrument__key="gad7").exists()
+
+
+def test_who_may_not_enter_a_form_may_not_import_it(version, participant: Participant):
+    manager = factories.person("dora", version.study, "data_manager")
+    with pytest.raises(NotAllowed):
+        taken(manager, GOOD)
+    assert not Response.objects.filter(instrument__key="gad7").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (("instrument: gad7", "instrument: gad8"), "There is no instrument 'gad8'."),
+        (("gad_7: 7", "gad_7: 8"), "has no item 8."),
+        (("gad_7: 7", "gad_7: 6"), "Item 6 is mapped twice, from gad_6 too."),
+        (('"KALM-BER-{subject}"', "somebody"), "Write {subject} where the file's subject stands."),
+        (("NI: refused", "NI: unknown"), "missing_codes"),
+    ],
+)
+def test_a_mapping_that_contradicts_the_instruments_is_refused(wrong: tuple[str, str], words: str):
+    with pytest.raises(DocumentInvalid) as refused:
+        mapping(MAPPING.replace(*wrong))
+    assert words in str(refused.value)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "gad.csv").write_bytes(files(GOOD).file.content)
+    (tmp_path / "dictionary.csv").write_text(DICTIONARY)
+    (tmp_path / "mapping.yaml").write_text(MAPPING)
+    return tmp_path
+
+
+def run(folder: Path, *options: str) -> str:
+    out = StringIO()
+    about = ("--dictionary", str(folder / "dictionary.csv"), "--mapping", str(folder / "mapping.yaml"))
+    call_command("import_records", str(folder / "gad.csv"), "--study", "GAD", *about, *options, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_shows_first_and_takes_values_and_answers_together(
+    folder: Path, coordinator: User, participant: Participant
+):
+    shown = run(folder)
+    assert "9 new, 0 changed, 0 equal" in shown
+    assert "answers: 1 forms new, 0 changed, 0 equal" in shown
+    assert "Nothing was written. Give --take to take it." in shown
+    with pytest.raises(CommandError, match="name a member of the site's staff with --as"):
+        run(folder, "--take", "--attested-by", ATTESTATION)
+    assert not ImportedCell.objects.exists()
+    done = run(folder, "--take", "--attested-by", ATTESTATION, "--as", "cora")
+    assert "Taken." in done
+    assert ImportedCell.objects.count() == 9
+    assert Response.objects.filter(instrument__key="gad7").count() == 1
+    assert "Everything in it is here already." in run(folder)
