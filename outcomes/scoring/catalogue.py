@@ -27,7 +27,9 @@ No wording is shipped: items have a number and a neutral label. **Evidence** of 
 named; *remembered* from the literature, to be verified before clinical use; *decision* of this system.
 Answers needed: `ALL`; `P75` at least three quarters, rounded up; `7/9` so many of so many. With enough answers a sum
 is prorated (mean of the answered x number of items, unrounded); bands and cut-offs look at it rounded half up.
-Licence: PD public domain or free, FP free with permission or registration, CR copyrighted.
+Licence: PD public domain or free, FP free with permission or registration, CR copyrighted. **Language**: that of the
+wording whose scores, bands and cut-offs these are; how wording is brought: [wording.md](wording.md). How a file is
+written, checked, added and corrected: [instrument-files.md](instrument-files.md).
 """
 
 
@@ -39,17 +41,18 @@ def markdown() -> str:
 
 
 def _overview(instruments: Iterable[Instrument]) -> Iterator[str]:
-    yield from _table_head("key", "name", "items", "dimension", "higher is", "recall", "licence")
+    yield from _table_head("key", "name", "items", "dimension", "higher is", "recall", "licence", "alerts")
     for each in instruments:
         dimension = f"{each.dimension} {_DIMENSIONS[each.dimension]}"
         cells = (f"[`{each.key}`](#{each.key})", each.name, len(each.items), dimension, each.higher_is)
-        yield _row(*cells, each.recall, each.licence.kind)
+        yield _row(*cells, each.recall, each.licence.kind, "yes" if each.alerts else "")
 
 
 def _section(instrument: Instrument) -> Iterator[str]:
     yield f"## {instrument.key}\n"
     yield f"{instrument.name}. Version {instrument.version}, scoring version {instrument.scoring_version}.\n"
-    yield f"- Completed by: {instrument.completed_by.replace('_', ' ')}; recall: {instrument.recall}."
+    by, languages = instrument.completed_by.replace("_", " "), ", ".join(instrument.languages)
+    yield f"- Completed by: {by}; recall: {instrument.recall}; language: {languages}."
     yield f"- Licence: {instrument.licence.kind}, {instrument.licence.source}."
     if instrument.arm_revealing:
         yield "- Tells the arm: for the infusion unit and the safety side only."

@@ -46,8 +46,10 @@ def mistakes_in_scores(sections: Mapping[str, Any]) -> Iterator[Mistake]:
             yield from wrong
             known[name] = score.range
             continue
-        reach = _reach(score, sections, {n: item.extremes() for n, item in items.items()}, known)
+        extremes = {n: item.extremes() for n, item in items.items()}
+        reach = _reach(score, sections, extremes, known)
         yield from _wrong_range(score, reach, place)
+        yield from _wrong_prorating(score, [extremes.get(n, known.get(n)) for n in references_of(score)], place)
         known[name] = reach
 
 
@@ -150,6 +152,13 @@ def _wrong_range(score: ScoreRule, reach: Extremes, place: tuple[str, ...]) -> I
         yield Mistake((*place, "range"), f"The answers can reach {said}, not {score.range[0]:g} to {score.range[1]:g}.")
     if score.bands and next(iter(score.bands.words.values())) != reach[0]:
         yield Mistake((*place, "bands"), f"The first band must start at {reach[0]:g}, the lowest value.")
+
+
+def _wrong_prorating(score: ScoreRule, parts: list[Extremes], place: tuple[str, ...]) -> Iterator[Mistake]:
+    """Answers of a wide item must not stand for those of a narrow one: the score could leave its range."""
+    if isinstance(score, Total) and score.rule != "max" and score.missing != "ALL" and len(set(parts)) > 1:
+        said = "These items have different ranges, so that a prorated score could leave its own. Write ALL."
+        yield Mistake((*place, "missing"), said)
 
 
 def _reach(

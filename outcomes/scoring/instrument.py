@@ -86,7 +86,8 @@ class Instrument(Section):
     """One version of an instrument. Item numbers move between versions, so the version is part of the key.
 
     `items` and `scores` are in the order of the form and of computation. Dimension: S sensory-discriminative,
-    A affective-motivational, C cognitive-evaluative, M mood, F function, X safety and other.
+    A affective-motivational, C cognitive-evaluative, M mood, F function, X safety and other. `languages`: of the
+    wording whose scores, bands and cut-offs these are.
     """
 
     key: Key

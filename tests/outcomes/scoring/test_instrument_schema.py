@@ -122,6 +122,14 @@ def test_a_contradiction_within_a_file_is_told(old, new, path, says):
     assert says in told[0][2]
 
 
+def test_items_of_different_ranges_are_not_prorated_since_the_score_could_leave_its_range():
+    wider = changed(("{label: Weak}", "{label: Weak, max: 8}"), ("range: [0, 12]", "range: [0, 16]"))
+    [(path, line, says)] = problems(wider)
+    assert (path, line) == ("scores.total.missing", 18)
+    assert says.startswith("These items have different ranges, so that a prorated score could leave its own.")
+    assert read_instrument(wider.replace("missing: 2/3", "missing: ALL"), source="wider.yaml").key == "fatigue3"
+
+
 def test_a_lookup_table_must_cover_what_it_is_asked_for():
     text = changed(
         ("scores:\n", "tables:\n  t: {source: this test, first: 0, values: [10, 20, 30]}\nscores:\n"),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from outcomes.scoring import Item, instrument_keys, load_instrument, score, score_frame
+from outcomes.scoring import Instrument, Item, Scorer, instrument_keys, load_instrument, score, score_frame
 from outcomes.scoring.consistency import score_names
 
 every_instrument = pytest.mark.parametrize("key", instrument_keys())
@@ -105,3 +105,42 @@ def test_a_frame_longer_than_a_block_keeps_its_rows_and_index():
     scored = score_frame("phq9", frame)
     assert list(scored.index) == list(index)
     assert scored["total"].to_numpy() == pytest.approx(frame.sum(axis=1).to_numpy(dtype=float))
+
+
+@st.composite
+def any_sum(draw: st.DrawFn) -> tuple[Instrument, int, dict[str, float | None]]:
+    """An instrument that nobody has written: a sum of items, some reversed, that needs some of them; and answers."""
+    size, low, width = draw(st.integers(1, 12)), draw(st.integers(-3, 3)), draw(st.integers(1, 6))
+    needed = draw(st.integers(1, size))
+    items = {
+        str(n): {"label": f"Item {n}", "min": low, "max": low + width, "reverse": draw(st.booleans())}
+        for n in range(1, size + 1)
+    }
+    span = [size * low, size * (low + width)]
+    total = {"rule": "sum", "of": list(items), "missing": f"{needed}/{size}", "range": span}
+    about = {"key": "any", "version": "1", "scoring_version": "1", "name": "Any", "dimension": "F"}
+    about |= {"higher_is": "worse", "recall": "now", "licence": {"class": "PD", "source": "this test"}}
+    source = {"says": "everything", "cite": "this test", "evidence": "decision"}
+    example = {"says": "nothing", "items": {}, "scores": {}}
+    made = Instrument.model_validate(
+        about | {"items": items, "scores": {"total": total}, "sources": [source], "examples": [example]}
+    )
+    return made, needed, {name: draw(answers_to(item)) for name, item in made.items.items()}
+
+
+@given(any_sum())
+@settings(max_examples=60, deadline=None)
+def test_prorating_never_leaves_the_range_and_is_the_mean_of_the_answered_times_the_items(case):
+    instrument, needed, answers = case
+    counted = [
+        item.min + item.max - answer if item.reverse else answer
+        for name, item in instrument.items.items()
+        if (answer := answers[name]) is not None
+    ]
+    total = Scorer(instrument).score(answers).values["total"]
+    if len(counted) < needed:
+        assert total is None
+        return
+    low, high = instrument.scores["total"].range
+    assert total == pytest.approx(sum(counted) / len(counted) * len(answers))
+    assert low - 1e-9 <= total <= high + 1e-9
