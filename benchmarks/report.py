@@ -23,8 +23,8 @@ make bench BENCH_ARGS="--write docs/speed.md"
 * **nlme::gls** fits the same model: its log-likelihood must agree with ours to four decimals before its time counts.
   **MixedLM** can only do compound symmetry. **R's mmrm** cannot be installed from Debian: its times are quoted.
 * **memory** is the peak of the whole process, Python and its libraries included (150 MB before anything is done).
-* A **look** is both sides at once on two processors, from the files of the cut to the bytes that are sealed. On a busy
-  machine it waits for them: the seconds of processor are what it takes when two are free.
+* A **look** is both sides at once, from the files of the cut to the sealed bytes, without the plan's resampling
+  sensitivity analyses. Its time is that of the slower side, in seconds of processor: what two free ones would take.
 
 | what | ours | peer | ratio | goal | memory | |
 |---|--:|--:|--:|---|--:|---|
