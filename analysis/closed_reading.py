@@ -7,12 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 from django.db.models import QuerySet
 
-from analysis import closed_store, cuts
-from analysis.closed_store import SealedResult
+from analysis import closed_store, cuts, masking
+from analysis.closed_store import Report, SealedResult
+from analysis.dataset_files import unblinded_datasets
 from analysis.models import DataCut, Job, Look
 from studies import closed_door
+from studies.errors import InvalidEntry
 from studies.models import ClosedAccount, Study
 from studies.permissions import require
 
@@ -27,8 +30,8 @@ class UnblindedCut:
 
     @property
     def files(self) -> list[str]:
-        """Every file that may be read: what the manifest lists, and the manifest."""
-        return [*sorted(self.manifest["files"]), cuts.MANIFEST]
+        """Every file that may be read: what the manifest lists, the manifest, and the data sets with the arms."""
+        return [*sorted(self.manifest["files"]), cuts.MANIFEST, *unblinded_datasets(self.cut)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +52,56 @@ def looks(account: ClosedAccount, *, study: Study) -> QuerySet[Look]:
 def read_result(account: ClosedAccount, *, study: Study, number: int, what: str) -> SealedResult | None:
     """The sealed report of a look, or None where nothing is sealed yet. Raises NotAllowed.
 
-    what: the part that is handed out ("result", "report", "PDF"), for the log.
+    what: the part that is handed out ("result", "report", "PDF"), for the log. Under a plan that shows the DSMB
+    masked arms its members read `read_masked` instead.
     """
     _require_reader(account, study)
-    look = Look.objects.filter(study=study, number=number).first()
+    look = Look.objects.select_related("plan").filter(study=study, number=number).first()
+    require(look is None or not _shown_masked(account, look), "read this look with the arms named: its plan masks them")
     sealed = closed_store.sealed_result(look.pk) if look else None
     if sealed:
         closed_door.log(account, f"look {number}: {what} read")
     return sealed
 
 
+def read_masked(account: ClosedAccount, *, study: Study, number: int, what: str) -> Report | None:
+    """The report of a look with masked arms, or None where there is none. Raises NotAllowed."""
+    _require_reader(account, study)
+    look = Look.objects.filter(study=study, number=number).first()
+    sealed = closed_store.masked_report(look.pk) if look else None
+    if sealed:
+        closed_door.log(account, f"look {number}: masked {what} read")
+    return sealed
+
+
+def read_masking(account: ClosedAccount, *, study: Study, purpose: str) -> dict[str, str] | None:
+    """Which label of the masked reports is which arm; for the unblinded statistician, with a purpose that is logged.
+
+    None while no report is masked. Raises NotAllowed; InvalidEntry without a purpose.
+    """
+    require(closed_door.may_read_masking(account, study), "read which arm is A")
+    if not purpose.strip():
+        raise InvalidEntry("Say for what purpose the masking is read.", field="purpose")
+    return masking.read_masking(account, study=study, purpose=purpose.strip())
+
+
 def unblinded_cuts(account: ClosedAccount, *, study: Study) -> list[UnblindedCut]:
     """The unblinded cuts that were taken, newest first. Raises NotAllowed."""
-    _require_reader(account, study)
+    _require_reader_of_arms(account, study)
     return [found for cut in DataCut.objects.filter(study=study) if (found := _unblinded(cut))]
 
 
 def cut_file(account: ClosedAccount, *, study: Study, cut: str, file: str) -> Path | None:
     """A file of an unblinded cut; None for whatever its manifest does not list. Raises NotAllowed."""
-    _require_reader(account, study)
+    _require_reader_of_arms(account, study)
     known = DataCut.objects.filter(study=study, name=cut).first()
     unblinded = _unblinded(known) if known else None
     # Only names that the manifest lists: a path that climbs out is not one of them.
     if known is None or unblinded is None or file not in unblinded.files:
         return None
     closed_door.log(account, f"cut {known.name}: {file} read")
+    if file in (datasets := unblinded_datasets(known)):
+        return datasets[file]
     return cuts.unblinded_folder(known.name) / file
 
 
@@ -85,6 +113,19 @@ def failures(account: ClosedAccount, *, study: Study, number: int) -> list[Failu
     if found:
         closed_door.log(account, f"look {number}: failures read")
     return found
+
+
+def _shown_masked(account: ClosedAccount, look: Look) -> bool:
+    """Whether this person sees the look with masked arms only."""
+    masked = orjson.loads(look.plan.source).get("dsmb_arms") == "masked"
+    return masked and account.role == ClosedAccount.Role.DSMB_MEMBER
+
+
+def _require_reader_of_arms(account: ClosedAccount, study: Study) -> None:
+    """An unblinded cut names every participant's arm: not for whom the newest plan shows masked arms."""
+    _require_reader(account, study)
+    newest = Look.objects.filter(study=study).select_related("plan").order_by("pk").last()
+    require(newest is None or not _shown_masked(account, newest), "read arms: the plan masks them")
 
 
 def _require_reader(account: ClosedAccount, study: Study) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from django.db.models import QuerySet
 
 from analysis import cuts
+from analysis.dataset_files import blinded_datasets
 from analysis.models import DataCut, Job, Look, OpenReport
 from analysis.permissions import may_read_cut, may_read_open_report
 from studies.models import Study
@@ -34,15 +35,17 @@ def open_report(look: Look) -> OpenReport | None:
 
 
 def cut_files(cut: DataCut) -> list[str]:
-    """The files of a blinded cut that may be read: what its manifest lists, and the manifest."""
+    """The files of a blinded cut that may be read: what its manifest lists, the manifest, and its data sets."""
     if cut.status != DataCut.Status.TAKEN:
         return []
     manifest = cuts.read_manifest(cuts.blinded_folder(cut.name)).manifest
-    return [*sorted(manifest["files"]), cuts.MANIFEST]
+    return [*sorted(manifest["files"]), cuts.MANIFEST, *blinded_datasets(cut)]
 
 
 def cut_file(cut: DataCut, file: str) -> Path | None:
-    """A file of a blinded cut; None for whatever its manifest does not list, so that no path climbs out."""
+    """A file of a blinded cut; None for whatever its manifests do not list, so that no path climbs out."""
+    if file in (datasets := blinded_datasets(cut)):
+        return datasets[file]
     return cuts.blinded_folder(cut.name) / file if file in cut_files(cut) else None
 
 

@@ -90,6 +90,11 @@ def may_read_failures(account: ClosedAccount, study: Study) -> bool:
     return account.study_id == study.pk and account.role == Role.UNBLINDED_STATISTICIAN
 
 
+def may_read_masking(account: ClosedAccount, study: Study) -> bool:
+    """Which label of a masked report is which arm: who reads the masked reports asks the one who knows both."""
+    return account.study_id == study.pk and account.role == Role.UNBLINDED_STATISTICIAN
+
+
 def may_prepare_kits(account: ClosedAccount, study: Study) -> bool:
     return account.study_id == study.pk and account.role == Role.PHARMACIST
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.datasets import Trial
+from analysis.datasets import Trial, as_received
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,7 @@ def by_arm(trial: Trial, arms: pd.Series[Any]) -> Groups:
 
 def as_treated(trial: Trial, arms: pd.Series[Any]) -> Groups:
     """Those treated, by what they got: a kit that was another's brings that participant's arm (DOMAIN 1.1, SAF)."""
-    people = trial.people[trial.people["SAF"]]
-    own = arms.reindex(people.index)
-    contents = pd.Series(arms.reindex(trial.people.index).to_numpy(), index=trial.people["kit_allocated"])
-    contents = contents[contents.index.notna()].dropna()
-    given = people["kit_given"].map(contents[~contents.index.duplicated()])
-    return _ordered(trial, own.where(given.isna(), given))
+    return _ordered(trial, as_received(trial, arms)["TRT01A"])
 
 
 def _ordered(trial: Trial, member: pd.Series[Any]) -> Groups:

@@ -30,10 +30,12 @@ def plan_of(text: str = KALM) -> dict[str, Any]:
 
 
 def quick_plan(text: str = KALM) -> dict[str, Any]:
-    """The same with few imputations, for tests that look at something else."""
+    """The same with two sensitivity analyses of few imputations, for tests that look at something else."""
     plan = plan_of(text)
+    plan["sensitivity"] = [each for each in plan["sensitivity"] if each["id"] in ("jump_to_reference", "tipping_point")]
     for rule in plan["sensitivity"]:
         rule["imputations"] = 2
+        rule["deltas"] = rule["deltas"] and {"start": 0, "to": 3, "step": 3}
     return plan
 
 

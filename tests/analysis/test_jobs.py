@@ -282,20 +282,44 @@ def test_the_unblinded_side_never_reaches_for_the_queue_of_the_other(look: Look,
     assert {queue for _, queue in pushed} == {"unblinded"}
 
 
-def test_why_the_unblinded_side_failed_is_told_to_nobody_but_the_closed_side(
+def test_data_that_break_the_closed_part_leave_nothing_to_see_at_the_open_door(
     look: Look, calculations: Calculations, as_role: Connect, caplog: pytest.LogCaptureFixture
 ):
+    """A failure that depends on the data may depend on the arms: in public the job is done as any other is."""
     calculations.raises = ValueError("arm KET has 2 participants")
     job = Job.objects.get(kind="closed_report")
     with caplog.at_level(logging.DEBUG), django_as("unblinded"):
         jobs.run(Job.objects.get(kind="closed_cut").pk)
         jobs.run(job.pk)
         [(_, detail)] = closed_store.details(job.pk)
+        sealed = closed_store.sealed_result(look.pk)
+    assert "Traceback" in detail
     assert "arm KET has 2 participants" in detail
     assert "KET" not in caplog.text
-    assert state(job) == ("failed", "error", 1)
+    assert state(job) == ("done", "", 1)
+    assert job.done_steps == job.all_steps == 4
+    look.refresh_from_db()
+    assert (look.status, look.closed_status) == ("reported", "reported")
+    assert sealed is not None
+    assert (sealed.values["kind"], sealed.values["decision"]["estimable"]) == ("failed", False)
+    assert "arm KET has 2 participants" in sealed.values["why"]
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         as_role("app").execute("SELECT * FROM concealed.job_detail")
+
+
+def test_why_the_unblinded_side_failed_is_told_to_nobody_but_the_closed_side(
+    look: Look, calculations: Calculations, caplog: pytest.LogCaptureFixture
+):
+    """What the machine refuses does not depend on the arms, and can be tried again."""
+    calculations.raises = OSError("no space for the report of KET")
+    job = Job.objects.get(kind="closed_report")
+    with caplog.at_level(logging.DEBUG), django_as("unblinded"):
+        jobs.run(Job.objects.get(kind="closed_cut").pk)
+        jobs.run(job.pk)
+        [(_, detail)] = closed_store.details(job.pk)
+    assert "no space for the report of KET" in detail
+    assert "KET" not in caplog.text
+    assert state(job) == ("failed", "error", 1)
     look.refresh_from_db()
     assert (look.status, look.closed_status) == ("reported", "failed")
 

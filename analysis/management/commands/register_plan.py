@@ -27,9 +27,9 @@ class Command(BaseCommand):
             raise CommandError(f"There is no study {study}.")
         try:
             plan = current_plan(found)
+            if sha256 is not None and plan.sha256 != sha256:
+                raise CommandError(f"The frozen plan has SHA-256 {plan.sha256}, not {sha256}.")
+            new = register_plan(Program("register_plan"), plan=plan)
         except TrialError as error:
             raise CommandError(error.message) from error
-        if sha256 is not None and plan.sha256 != sha256:
-            raise CommandError(f"The frozen plan has SHA-256 {plan.sha256}, not {sha256}.")
-        new = register_plan(Program("register_plan"), plan=plan)
         self.stdout.write(f"{plan}: {'registered' if new else 'was registered before'}")

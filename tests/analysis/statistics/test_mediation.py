@@ -178,7 +178,12 @@ ONE = {"treatment": "t", "mediator": "m1", "outcome": "y"}
         (lambda f: f.assign(t=0), {}, r"treatment holds \[0\]"),
         (lambda f: f.assign(t=f["t"] + 1), {}, r"treatment holds \[1, 2\]"),
         (lambda f: f.drop(columns="m1"), {}, "no column"),
-        (lambda f: f.assign(m1=f["t"] * 2.0), {}, "singular"),
+        (lambda f: f.assign(m1=f["t"] * 2.0), {}, "without error"),
+        (
+            lambda f: f.assign(x=1 - f["t"]),
+            {"covariates": ["x"]},
+            r"singular: \['x \(in the model of the mediator\)'\]",
+        ),
         (lambda f: f.head(3), {}, "more rows are needed"),
         (lambda f: f.assign(m1=np.inf), {}, "infinite"),
         (lambda f: f, {"method": "sobel"}, "product, quasi_bayes, bootstrap"),

@@ -135,7 +135,7 @@ def test_impossible_observations_are_refused_with_the_argument_named(ask, compla
 @pytest.mark.parametrize(
     ("change", "arguments", "complaint"),
     [
-        ({}, {"covariates": ["dose"]}, "frame has no column dose"),
+        ({}, {"covariates": ["dose"]}, "no column .'dose'"),
         ({}, {"covariates": []}, "covariates is empty"),
         ({}, {"ties": "exact"}, "ties is 'exact'"),
         ({}, {"level": 2}, "level is 2"),
