@@ -16,6 +16,7 @@ from analysis.canonical import sha256_of
 from analysis.models import Look, Plan
 from studies.acting import Actor
 from studies.errors import TrialError
+from studies.pinned_protocols import require_pinned
 
 
 class PlanNotRegistered(TrialError):
@@ -68,7 +69,11 @@ _COLUMNS = "look_id, study_id, number, cut_manifest_sha256, plan_sha256, result,
 
 
 def register_plan(actor: Actor, *, plan: Plan) -> bool:
-    """Register a frozen plan by the hash of its text; False if it was before. Only then may a look run it."""
+    """Register a frozen plan by the hash of its text; False if it was before. Only then may a look run it.
+
+    Raises ProtocolChanged if the text of its protocol version is not the one that the unblinded side goes by.
+    """
+    require_pinned(plan.protocol_version)
     with transaction.atomic():
         new = _execute(
             "INSERT INTO concealed.registered_plan (sha256, study_id, registered_by) VALUES (%s, %s, %s)"

@@ -14,11 +14,14 @@ from django.db import connection, transaction
 from studies.acting import Actor, acting
 from studies.errors import RandomisationRefused, database_refusals
 from studies.models import ProtocolVersion, Study
+from studies.pinned_protocols import require_pinned
 from studies.randomisation import generate_list
 
 
 def make_list(actor: Actor, *, study: Study, protocol: ProtocolVersion, seed: int | None = None) -> int:
     """Generate and store the randomisation list of every stratum of a study, once. Returns the number of rows.
+
+    From now on the unblinded side goes by the protocol texts of this moment (studies/pinned_protocols.py).
 
     seed: 128 bits; None takes them from the operating system, the only way outside a demonstration.
     """
@@ -43,12 +46,16 @@ def make_list(actor: Actor, *, study: Study, protocol: ProtocolVersion, seed: in
         }
         for row in rows
     ]
-    return _call(
-        actor,
-        "randomisation list generated",
-        "SELECT concealed.store_list(%s, %s, %s, %s)",
-        [study.pk, used_seed, seed is not None, json.dumps(content)],
-    )
+    with transaction.atomic():
+        stored = _call(
+            actor,
+            "randomisation list generated",
+            "SELECT concealed.store_list(%s, %s, %s, %s)",
+            [study.pk, used_seed, seed is not None, json.dumps(content)],
+        )
+        # What was read above is what was pinned: nobody changed the text in between.
+        require_pinned(protocol)
+    return stored
 
 
 def import_arms(actor: Actor, *, study: Study, arms: Mapping[int, str], numbers: Mapping[int, str]) -> int:

@@ -11,6 +11,7 @@ from studies.closed_side import read_arm
 from studies.errors import InvalidEntry
 from studies.models import Allocation, ClosedAccount, Infusion, Participant, Study
 from studies.permissions import require
+from studies.pinned_protocols import require_pinned
 from studies.protocol.design import Regimen
 from studies.protocol.infusion import InfusionPlan
 from studies.protocol.infusion_arithmetic import dose_mg, plan_infusion, volume_of_dose_ml
@@ -44,11 +45,13 @@ def prepare_kit(
 
     label: a kit number or a participant's identifier. weight_kg: as measured on the day; without it the
     newest weight on record is taken, and the answer says which.
-    Raises NotAllowed; InvalidEntry for an unknown kit, a missing or impossible weight, a study without drug.
+    Raises NotAllowed; InvalidEntry for an unknown kit, a missing or impossible weight, a study without drug;
+    ProtocolChanged for a protocol text that is not the pinned one.
     """
     require(closed_door.may_prepare_kits(account, study), f"prepare kits of {study}")
     allocation = _allocation(study, label.strip())
     participant = allocation.participant
+    require_pinned(participant.protocol_version)
     plan = participant.protocol_version.definition.infusion
     if plan is None:
         raise InvalidEntry(f"{study} has no infusions: there is nothing to prepare.", field="label")

@@ -6,12 +6,14 @@ import hashlib
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings as current
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.utils import timezone
 
 from analysis import closed_store
 from analysis.closed_store import Report
@@ -88,6 +90,21 @@ def test_signing_in_and_out_works_with_what_the_role_may_write(closed_door: Clos
     assert closed_door.trail() == [("dsmb_member", "signed in"), ("dsmb_member", "signed out")]
     with django_as("unblinded"):
         assert not ClosedSession.objects.exists()
+
+
+def test_signing_in_clears_sessions_that_have_expired_and_no_other(closed_door: ClosedDoor, study: Study):
+    closed_door.account(study, "dsmb_member")
+    with django_as("unblinded"):
+        for key, hours in (("over", -1), ("running", 1)):
+            expires = timezone.now() + timedelta(hours=hours)
+            ClosedSession.objects.create(session_key=key, session_data="x", expire_date=expires)
+    closed_door.sign_in("dsmb_member", "a wrong guess")
+    with django_as("unblinded"):
+        assert ClosedSession.objects.filter(pk="over").exists()
+    closed_door.sign_in("dsmb_member")
+    with django_as("unblinded"):
+        assert ClosedSession.objects.filter(pk="running").exists()
+        assert not ClosedSession.objects.filter(pk="over").exists()
 
 
 def test_a_superuser_of_the_open_door_is_nobody_here(closed_door: ClosedDoor, study: Study):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from studies.acting import Program, acting
 from studies.closed_side import read_arms
-from studies.models import Allocation, Finding, Study
+from studies.models import Allocation, Finding, Participant, Study
+from studies.protocols import load_protocol
 from studies.randomisation_desk import randomise
 from tests import factories
 from tests.conftest import django_as
@@ -125,3 +128,46 @@ def test_kits_are_for_the_pharmacist(closed_door: ClosedDoor, study: Study, allo
     given = {"kit": allocations[0].kit_number, "weight_kg": Decimal(80)}
     with django_as("unblinded"):
         assert closed_door.client.post("/api/v1/kits/", given, headers=token).status_code == 403
+
+
+def test_a_protocol_text_edited_at_the_open_side_prepares_no_kit_and_reads_no_arm(
+    closed_door: ClosedDoor, study: Study, allocations: list[Allocation], as_role: Callable[[str], psycopg.Connection]
+):
+    closed_door.account(study, "pharmacist")
+    closed_door.sign_in("pharmacist")
+    given = {"label": allocations[0].kit_number, "weight_kg": "80"}
+    approved = study.protocol_versions.get().source
+    stronger = approved.replace("dose_mg_per_kg: 0.5", "dose_mg_per_kg: 5")
+    assert stronger != approved
+    for text, status, said in (
+        (stronger, 422, "was changed at the open side"),
+        (approved, 200, allocations[0].kit_number),
+    ):
+        with acting(PERSON, "edited"), transaction.atomic():
+            study.protocol_versions.update(source=text)
+        answer = closed_door.post("/kits/", given)
+        assert (answer.status_code, said in answer.content.decode()) == (status, True)
+    read = as_role("unblinded").execute("SELECT count(*) FROM audit.arm_read").fetchone()
+    assert read == (1,), "the refused one read nothing"
+
+
+def test_a_later_version_prepares_kits_once_its_approved_file_is_pinned(
+    closed_door: ClosedDoor, study: Study, allocations: list[Allocation], tmp_path: Path
+):
+    closed_door.account(study, "pharmacist")
+    closed_door.sign_in("pharmacist")
+    text = study.protocol_versions.get().source.replace('version: "1.0"', 'version: "1.1"', 1)
+    later = load_protocol(PERSON, text=text, source="kalm-1.1.yaml")
+    with acting(PERSON, "re-consented"), transaction.atomic():
+        Participant.objects.update(protocol_version=later)
+    given = {"label": allocations[0].kit_number, "weight_kg": "80"}
+    assert b"is not pinned at the unblinded side" in closed_door.post("/kits/", given).content
+    (tmp_path / "kalm-1.1.yaml").write_text(text)
+    with pytest.raises(CommandError, match="Only the unblinded side"):
+        call_command("pin_protocol", tmp_path / "kalm-1.1.yaml")
+    with django_as("unblinded"):
+        call_command("pin_protocol", tmp_path / "kalm-1.1.yaml")
+        (tmp_path / "kalm-1.1.yaml").write_text(text + "# edited\n")
+        with pytest.raises(CommandError, match="Another text of this version has been pinned"):
+            call_command("pin_protocol", tmp_path / "kalm-1.1.yaml")
+    assert closed_door.post("/kits/", given).status_code == 200

@@ -9,6 +9,7 @@ from studies.closed_door import may_prepare_kits
 from studies.errors import InvalidEntry
 from studies.kits import KitPreparation, prepare_kit
 from studies.permissions import require
+from studies.pinned_protocols import ProtocolChanged
 from trialsite.closed.page import account_of, closed_page, page, study_of
 
 
@@ -38,6 +39,6 @@ def _prepare(request: HttpRequest, form: KitForm) -> KitPreparation | None:
     account = account_of(request)
     try:
         return prepare_kit(account, study=study_of(account), **form.cleaned_data)
-    except InvalidEntry as error:
+    except (InvalidEntry, ProtocolChanged) as error:
         form.add_error(error.field, error.message)
         return None

@@ -9,6 +9,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 
 from studies import closed_door
+from studies.closed_sessions import SessionStore
 from studies.models import ClosedAccount
 
 
@@ -18,6 +19,8 @@ class SignIn(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_valid(form)
+        # Nothing else in the closed door's life removes them: whoever comes in sweeps the step.
+        SessionStore.clear_expired()
         closed_door.log(cast(ClosedAccount, form.get_user()), "signed in")
         return response
 
