@@ -281,13 +281,22 @@ def _item_line(item: DraftItem) -> str:
 
 
 def _score_lines(draft: Draft) -> Iterator[str]:
+    items = {item.id: item for item in draft.items}
     for name, (rule, of) in draft.scores.items():
-        yield f"  {name}: {{rule: {rule}, of: [{', '.join(of)}], missing: ALL}}"
+        count = len(of) if rule == "mean" else 1
+        least, most = sum(items[each].least for each in of) / count, sum(items[each].most for each in of) / count
+        listed = ", ".join(of)
+        yield f"  {name}: {{rule: {rule}, of: [{listed}], missing: ALL, range: [{least:g}, {most:g}]}}"
     if not draft.scores:
-        ids = [item.id for item in draft.items]
-        listed = f"of: [{', '.join(ids)}]" if len(ids) > 1 else f"of: {ids[0]}"
         yield "  # No rule of scoring is known: the answers as they are."
-        yield f"  answers: {{rule: {'list' if len(ids) > 1 else 'value'}, {listed}}}"
+        yield f"  answers: {_answers_as_they_are(draft.items)}"
+
+
+def _answers_as_they_are(items: tuple[DraftItem, ...]) -> str:
+    if len(items) > 1:
+        return f"{{rule: list, of: [{', '.join(item.id for item in items)}]}}"
+    only = items[0]
+    return f"{{rule: value, of: {only.id}, range: [{only.least:g}, {only.most:g}]}}"
 
 
 def _example_lines(draft: Draft) -> Iterator[str]:

@@ -74,7 +74,7 @@ def read_records(
         name=name,
         format="redcap_records",
         sha256=file.sha256,
-        bytes=file.bytes,
+        bytes=file.size,
         study_oid=study.get("OID"),
         version_oid=version.get("OID") if version else "",
         study=study,

@@ -25,7 +25,7 @@ class CsvFile:
 
     name: str
     sha256: str
-    bytes: int
+    size: int
     header: tuple[str, ...]
     encoding: str
     delimiter: str

@@ -169,7 +169,7 @@ def _bring(user: User, given: dict[str, Any]) -> PendingImport:
     return pending
 
 
-def _source(file: UploadedFile) -> Source:
+def _source(file: UploadedFile[Any]) -> Source:
     return Source((file.name or "file")[:200], file.read())
 
 

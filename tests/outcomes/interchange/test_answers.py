@@ -66,6 +66,7 @@ def test_a_row_of_redcap_becomes_a_scored_form_of_the_participant(coordinator: U
     planned = taken(coordinator, GOOD)
     assert (len(planned.new), planned.equal) == (1, 0)
     response = Response.objects.get(participant=participant, instrument__key="gad7")
+    assert response.visit is not None
     assert (response.source, response.visit.code, response.entered_by) == ("import", "BL", "cora")
     # 2 + 1 + 2 + 1 + 2 + 1 + 0.
     assert Score.objects.get(response=response, name="total").number == 9

@@ -24,9 +24,11 @@ def row(**cells: str) -> Brought:
     return small(GOOD, ",".join({"record_id": "2", **cells}.get(name, "") for name in HEADER.split(",")))
 
 
-def raw(content: bytes, **options: str) -> Brought:
+def raw(content: bytes, encoding: str = "utf-8", delimiter: str = ",") -> Brought:
     dictionary = Source("dictionary.csv", SMALL_DICTIONARY.encode())
-    return Brought(Source("records.csv", content), dictionary=dictionary, options=Options(**options), project="Small")
+    return Brought(
+        Source("records.csv", content), dictionary=dictionary, options=Options(encoding, delimiter), project="Small"
+    )
 
 
 def dictionary(*lines: str) -> Brought:
