@@ -1,4 +1,4 @@
-"""Studies and values that came from other systems, kept as they came (docs/adr/0010-files-of-other-systems.md)."""
+"""Studies and values that came from other systems, kept as they came (docs/adr/0012-files-of-other-systems.md)."""
 
 from __future__ import annotations
 
