@@ -206,7 +206,8 @@ def _rate(happened: pd.Series[bool]) -> Estimate:
     centre = (share + spread / 2) / (1 + spread)
     half = _NORMAL_975 / (1 + spread) * float(np.sqrt(share * (1 - share) / n + spread / (4 * n)))
     error = float(np.sqrt(share * (1 - share) / n))
-    return Estimate(share, error, max(centre - half, 0.0), min(centre + half, 1.0))
+    # At 0 and 1 the formula gives these but for rounding.
+    return Estimate(share, error, centre - half if share > 0 else 0.0, centre + half if share < 1 else 1.0)
 
 
 def _mean(values: pd.Series[float]) -> Estimate:

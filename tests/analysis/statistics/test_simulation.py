@@ -317,6 +317,18 @@ def test_a_path_is_read_as_the_protocol(kalm, request):
     assert by_path == given
 
 
+def test_a_share_of_none_or_all_has_an_interval_that_ends_there(kalm):
+    model = simulation.trial_model(kalm, simulation.scenario("small"))
+    rows = simulation.simulate(model, seed=5, first=0, count=20)
+    for share in (0.0, 1.0):
+        rows[:, looks.ENDED.index("rejected")] = share
+        rejected = simulation.characteristics(model, rows).rejected
+        assert rejected.estimate == share
+        # Wilson's interval of 0 of 20: 0 to .1611.
+        assert (rejected.lower, rejected.upper) == pytest.approx((0.8389 * share, 0.1611 + 0.8389 * share), abs=1e-4)
+        assert share in (rejected.lower, rejected.upper)
+
+
 # Refusals -----------------------------------------------------------------------------------------------
 
 
