@@ -59,6 +59,8 @@ PAGES = {
     "qst_device": Page("/admin/qst/devices/{device}/", 8),
     "qst_import": Page("/admin/qst/import/", 10),
     "response": Page(PERSON + "visits/BL/forms/phq9/", 19),
+    "self_completion": Page(PERSON + "self-completion/", 26),
+    "preference": Page(PERSON + "wishes/", 8),
     "infusions": Page("/admin/infusions/", 8),
     "safety": Page("/admin/safety/", 8),
     "alert": Page("/admin/alerts/{alert}/", 9, "investigator"),
@@ -73,6 +75,8 @@ PAGES = {
 }
 # Pages that only take what is posted, or that need a look to show anything (tests/trialsite/test_desk_analysis.py).
 NOT_HERE = {
+    "own_form",
+    "site_contact",
     "import_difference",
     "import_report",
     "import_odm",

@@ -49,7 +49,7 @@ def _device_clock(at: datetime | None, offset_minutes: int | None) -> str:
 
 class ClarificationForm(DeskForm):
     item = forms.ChoiceField(label="About", required=False)
-    text = forms.CharField(label="What was clarified", widget=forms.Textarea)
+    text = forms.CharField(label="What was clarified", widget=forms.Textarea(attrs={"rows": 3}))
 
 
 @shows_refusals
@@ -82,7 +82,7 @@ def own_form(request: HttpRequest, identifier: str, pk: int) -> HttpResponse:
         and _device_clock(invitation.submitted_device_at, invitation.submitted_offset_minutes),
         lines=lines,
         whole=[c for c in found.clarifications.order_by("pk") if not c.item],
-        scores=found.scores.order_by("pk"),
+        scores=_scores(found),
         form=form,
         may_clarify=may_clarify(user, person.site),
     )
@@ -103,6 +103,18 @@ def _lines(response: Response) -> list[Line]:
         line = Line(saved.item, label, answer, reason, said[-1] if said else None, before, notes[saved.item])
         lines.append(line)
     return lines
+
+
+def _scores(response: Response) -> list[dict[str, str]]:
+    """Scores in words; one that only repeats an answer is left out."""
+    instrument = load_instrument(response.instrument.key)
+    shown = []
+    for score in response.scores.exclude(name__in=instrument.items).order_by("pk"):
+        value = score.text if score.number is None else f"{score.number:.4g}"
+        rule = instrument.scores.get(score.name)
+        label = rule.label if rule and rule.label else score.name.replace("_", " ").capitalize()
+        shown.append({"label": label, "value": value or "not known: too few answers"})
+    return shown
 
 
 def _by_item(response: Response) -> dict[str, list[OwnAnswer]]:

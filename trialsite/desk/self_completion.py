@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.conf import settings
+from django.db.models import Exists, OuterRef
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -91,8 +91,9 @@ def _act(request: HttpRequest, person: Participant) -> dict[str, Any]:
 
 def _page(request: HttpRequest, person: Participant, shown: dict[str, Any], errors: dict[str, str]) -> HttpResponse:
     now = timezone.now()
-    rows = person.invitations.select_related("instrument", "visit", "response").order_by("-pk")[:SHOWN]
-    day0 = day_zero(person)
+    links = DoorKey.objects.filter(invitation=OuterRef("pk"), kind=DoorKey.Kind.LINK, expires_at__gt=now)
+    rows = person.invitations.select_related("instrument", "visit", "response").annotate(has_link=Exists(links))
+    day0, wished = day_zero(person), contact_preferences.preference_of(person)
     active = person.status in (Participant.Status.SCREENING, Participant.Status.RANDOMISED)
     return page(
         request,
@@ -103,12 +104,12 @@ def _page(request: HttpRequest, person: Participant, shown: dict[str, Any], erro
         **in_sight(request, person),
         offered=invitations.askable(person, now=now) if active else [],
         active=active,
-        rows=[_row(invitation, now) for invitation in rows],
+        rows=[_row(invitation, linked=invitation.has_link) for invitation in rows.order_by("-pk")[:SHOWN]],
         compliance=compliance_of([person], now=now)[person.pk],
         weeks=weekly_means(person, day0=day0) if day0 else [],
-        preference=contact_preferences.preference_of(person),
-        language=contact_preferences.language_of(person),
-        zone=contact_preferences.zone_of(person),
+        preference=wished,
+        language=wished.language or contact_preferences.language_of(person),
+        zone=contact_preferences.zone_of(person, wished),
         contact=contact_preferences.contact_of(person.site),
         may_set_contact=may_set_site_contact(user_of(request), person.site),
         shown=shown,
@@ -118,7 +119,7 @@ def _page(request: HttpRequest, person: Participant, shown: dict[str, Any], erro
     )
 
 
-def _row(invitation: Invitation, now: datetime) -> dict[str, Any]:
+def _row(invitation: Invitation, *, linked: bool) -> dict[str, Any]:
     """An invitation in the list, with its state in the words and shapes of forms."""
     if invitation.closed_at is not None:
         answered = invitation.response is not None
@@ -127,8 +128,7 @@ def _row(invitation: Invitation, now: datetime) -> dict[str, Any]:
         return {"invitation": invitation, "state": state, "word": invitation.get_closed_because_display()}
     if invitation.begun_at is not None:
         return {"invitation": invitation, "state": "draft", "word": "Begun, not sent off yet"}
-    used = invitation.keys.filter(kind=DoorKey.Kind.LINK, expires_at__gt=now).exists()
-    return {"invitation": invitation, "state": "due", "word": "Not opened yet" if used else "No link yet"}
+    return {"invitation": invitation, "state": "due", "word": "Not opened yet" if linked else "No link yet"}
 
 
 class PreferenceForm(DeskForm):
