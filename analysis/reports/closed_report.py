@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from analysis.reports import figures_by_arm
@@ -15,7 +14,7 @@ from analysis.reports.shared_tables import (
     baseline_table,
     disposition_tables,
     provenance,
-    title_facts,
+    report_of,
     why_not,
 )
 from analysis.reports.wording import interval, number, p_value
@@ -26,17 +25,13 @@ AUDIENCE = "Confidential: DSMB"
 
 def closed_report(result: Result) -> Report:
     """The closed report of a closed result (analysis.interim)."""
-    trial = result["trial"]
-    taken = datetime.fromisoformat(trial["cut_taken_at"])
-    return Report(
-        title=f"{trial['study']}: closed report" + (f", look {trial['look']}" if trial["look"] else ""),
-        subtitle=trial["title"],
+    return report_of(
+        result,
+        kind="closed report",
         audience=AUDIENCE,
-        running=f"{trial['study']} closed report. For the DSMB and the unblinded statistician only.",
-        about=title_facts(result),
+        readers="For the DSMB and the unblinded statistician only.",
         answer=_answer(result),
-        blocks=tuple(_blocks(result)),
-        day=(taken.year, taken.month, taken.day),
+        blocks=_blocks(result),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from analysis.reports import figures_by_arm
@@ -14,7 +13,7 @@ from analysis.reports.shared_tables import (
     baseline_table,
     disposition_tables,
     provenance,
-    title_facts,
+    report_of,
 )
 
 Result = Mapping[str, Any]
@@ -23,17 +22,13 @@ AUDIENCE = "Confidential: DSMB, arms masked"
 
 def masked_report(result: Result) -> Report:
     """The report of a masked result (analysis.interim.masked). What stands in it tells no arm by name or order."""
-    trial = result["trial"]
-    taken = datetime.fromisoformat(trial["cut_taken_at"])
-    return Report(
-        title=f"{trial['study']}: masked report" + (f", look {trial['look']}" if trial["look"] else ""),
-        subtitle=trial["title"],
+    return report_of(
+        result,
+        kind="masked report",
         audience=AUDIENCE,
-        running=f"{trial['study']} masked report. For the DSMB only.",
-        about=title_facts(result),
+        readers="For the DSMB only.",
         answer=_answer(result),
-        blocks=tuple(_blocks(result)),
-        day=(taken.year, taken.month, taken.day),
+        blocks=_blocks(result),
     )
 
 

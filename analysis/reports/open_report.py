@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from analysis.reports import figures_pooled
@@ -13,7 +12,7 @@ from analysis.reports.shared_tables import (
     baseline_table,
     disposition_tables,
     provenance,
-    title_facts,
+    report_of,
     why_not,
 )
 from analysis.reports.wording import count, number
@@ -24,17 +23,13 @@ AUDIENCE = "No comparison by arm"
 
 def open_report(result: Result) -> Report:
     """The open report of an open result (analysis.interim)."""
-    trial = result["trial"]
-    taken = datetime.fromisoformat(trial["cut_taken_at"])
-    return Report(
-        title=f"{trial['study']}: open report" + (f", look {trial['look']}" if trial["look"] else ""),
-        subtitle=trial["title"],
+    return report_of(
+        result,
+        kind="open report",
         audience=AUDIENCE,
-        running=f"{trial['study']} open report. For everyone in the study.",
-        about=title_facts(result),
+        readers="For everyone in the study.",
         answer=_answer(result),
-        blocks=tuple(_blocks(result)),
-        day=(taken.year, taken.month, taken.day),
+        blocks=_blocks(result),
     )
 
 

@@ -1,11 +1,12 @@
-"""Tables that both reports have: disposition, baseline, adverse events, provenance."""
+"""What both reports have: the title block, disposition, baseline, adverse events, provenance."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from analysis.reports.blocks import Block, Cell, Heading, Paragraph, Row, Table, row, table
+from analysis.reports.blocks import Block, Cell, Heading, Paragraph, Report, Row, Table, row, table
 from analysis.reports.wording import count, day, mean_sd, moment, words
 
 Result = Mapping[str, Any]
@@ -129,7 +130,25 @@ def provenance(result: Result) -> list[Block]:
     ]
 
 
-def title_facts(result: Result) -> tuple[tuple[str, str], ...]:
+def report_of(
+    result: Result, *, kind: str, audience: str, readers: str, answer: str, blocks: Sequence[Block]
+) -> Report:
+    """A report with its title block. kind: open or closed report; readers: a sentence that says for whom it is."""
+    trial = result["trial"]
+    taken = datetime.fromisoformat(trial["cut_taken_at"])
+    return Report(
+        title=f"{trial['study']}: {kind}" + (f", look {trial['look']}" if trial["look"] else ""),
+        subtitle=trial["title"],
+        audience=audience,
+        running=f"{trial['study']} {kind}. {readers}",
+        about=_title_facts(result),
+        answer=answer,
+        blocks=tuple(blocks),
+        day=(taken.year, taken.month, taken.day),
+    )
+
+
+def _title_facts(result: Result) -> tuple[tuple[str, str], ...]:
     """The title block: study, look, cut, plan, code, time."""
     trial, about = result["trial"], result.get("about", {})
     look = about.get("look", trial["look"])
