@@ -113,7 +113,13 @@ def _member(person: DemoPerson, study: Study, site: Site | None) -> Login:
     administers = person.role == Role.ADMINISTRATOR
     user, new = User.objects.get_or_create(
         username=person.username,
-        defaults={"first_name": first, "last_name": last, "is_staff": True, "is_superuser": administers},
+        defaults={
+            "first_name": first,
+            "last_name": last,
+            "email": f"{person.username}@example.org",
+            "is_staff": True,
+            "is_superuser": administers,
+        },
     )
     if new:
         user.set_password(PASSWORD)

@@ -241,8 +241,9 @@ The demo trial is running.
 What to try first
   1. Sign in at the open door as coordinator: the home page says who is due.
   2. Open a participant, enter a form of a due visit, and look at its history.
-  3. Open Reports: the open report says how the trial goes, blinded.
-  4. Sign in at the closed door as dsmb and read the closed report of the same look.
+  3. Open one of Today's "Diaries with gaps", make a link, and fill in the diary as the participant does.
+  4. Open Reports: the open report says how the trial goes, blinded.
+  5. Sign in at the closed door as dsmb and read the closed report of the same look.
 
 Data and logs are in {supervisor.layout.var}. Ctrl-C stops everything; `make demo` goes on with the same
 data, `make reset-demo` starts over.

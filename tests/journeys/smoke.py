@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable
 
-from tests.journeys import conduct_steps, look_steps
+from tests.journeys import conduct_steps, look_steps, participant_steps
 from tests.journeys.journey import Journey, StepFailed
 
 STEPS: tuple[Callable[[Journey], None], ...] = (
@@ -30,6 +30,7 @@ STEPS: tuple[Callable[[Journey], None], ...] = (
     conduct_steps.the_rater_enters_qst,
     conduct_steps.the_coordinator_fills_in_a_form,
     conduct_steps.a_correction_needs_a_reason,
+    participant_steps.the_participant_fills_in_a_form_alone,
     look_steps.the_data_manager_orders_a_cut,
     look_steps.a_look_is_ordered,
     look_steps.the_open_result_is_read,
