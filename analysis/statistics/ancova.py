@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 from numpy.typing import ArrayLike
+from scipy.optimize import brentq
 from scipy.special import nctdtrinc
+from scipy.stats import chi2
 from scipy.stats import t as student
 
 from analysis.statistics.columns import (
@@ -35,6 +37,8 @@ Robust = Literal["HC0", "HC2", "HC3"]
 MeansOver = Literal["rows_given", "rows_fitted"]
 # Below this share of the values themselves a spread is rounding.
 _NO_SPREAD = 1e-12
+_NORMAL_NODES, _NORMAL_WEIGHTS = np.polynomial.hermite_e.hermegauss(60)
+_NORMAL_WEIGHTS = _NORMAL_WEIGHTS / _NORMAL_WEIGHTS.sum()
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,8 @@ def fit(
             f"response: column {response!r} is fitted without any error, as when it is constant; there is no variance "
             "to estimate, and allowed is a response that varies beyond what arm and covariates give."
         )
+    if robust in ("HC2", "HC3"):
+        _require_no_row_fitted_exactly(fitted, robust)
     described = rows if means_over == "rows_fitted" else frame.dropna(subset=list(covariates))
     variance = np.asarray(fitted.get_robustcov_results(robust).cov_params() if robust else fitted.cov_params())
     df = float(fitted.df_resid)
@@ -170,13 +176,29 @@ def standardised_difference(x: ArrayLike, y: ArrayLike, *, level: float = 0.95) 
         raise ValueError("x and y hold no spread; a standardised difference needs values that differ.")
     d = float(first.mean() - second.mean()) / pooled
     root = sqrt(first.size * second.size / (first.size + second.size))
-    lower, upper = (float(nctdtrinc(df, tail, d * root)) / root for tail in ((1 + level) / 2, (1 - level) / 2))
+    lower, upper = (_noncentrality(df, tail, d * root) / root for tail in ((1 + level) / 2, (1 - level) / 2))
     se = sqrt(1 / root**2 + d**2 / (2 * (first.size + second.size)))
     p = float(2 * student.sf(abs(d) * root, df))
     unbias = exp(lgamma(df / 2) - lgamma((df - 1) / 2)) / sqrt(df / 2)
     return StandardisedDifference(
         *(Estimate(d * c, se * c, lower * c, upper * c, df, d * root, p) for c in (1.0, unbias))
     )
+
+
+def _noncentrality(df: float, tail: float, t: float) -> float:
+    """The noncentrality at which Student's t of df lies under t with this probability."""
+    if abs(t) <= max(20.0, 2 * sqrt(2 * df)):
+        return float(nctdtrinc(df, tail, t))
+    if t < 0:
+        return -_noncentrality(df, 1 - tail, -t)
+
+    # SciPy's search loses digits here, and further out it does not end. With T = (Z + delta) / W, T <= t is
+    # W >= (Z + delta) / t, whose probability is smooth in Z when t is large.
+    def excess(delta: float) -> float:
+        return float(_NORMAL_WEIGHTS @ chi2.sf(df * ((_NORMAL_NODES + delta) / t) ** 2, df)) - tail
+
+    centre = t * sqrt(chi2.isf(tail, df) / df)
+    return float(brentq(excess, centre - 10, centre + 10, xtol=1e-9))
 
 
 def crossover(
@@ -227,6 +249,15 @@ def _least_squares(y: FloatArray, design: FloatArray, terms: list[str]) -> Any:
     return sm.OLS(y, design).fit()
 
 
+def _require_no_row_fitted_exactly(fitted: Any, robust: str) -> None:
+    alone = np.flatnonzero(fitted.get_influence().hat_matrix_diag > 1 - 1e-9)
+    if alone.size:
+        raise ValueError(
+            f"robust is {robust!r}, which divides by 1 - leverage, and {alone.size} rows have leverage 1: an arm or "
+            "level with one row only. Choose HC0 or None, or join levels."
+        )
+
+
 def _residual_gram(design: FloatArray) -> FloatArray:
     """X'X with numbers centred, so that a covariate far from zero is not taken for the intercept."""
     centred = design.copy()
@@ -262,7 +293,10 @@ def _t_estimate(estimate: float, se: float, df: float, level: float) -> Estimate
 
 
 def _sample(argument: str, values: ArrayLike) -> FloatArray:
-    sample = np.asarray(values, dtype=float)
+    try:
+        sample = np.asarray(values, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(f"{argument} holds {type(values).__name__} that are no numbers; numbers are needed.") from None
     if sample.ndim != 1 or sample.size < 2 or not np.isfinite(sample).all():
         raise ValueError(f"{argument} must hold two or more finite numbers, none missing; {sample.size} were given.")
     return sample

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics.columns import require_columns, require_level
+from analysis.statistics.columns import numbers, require_columns, require_level
 from analysis.statistics.estimate import Estimate
 
 FloatArray = NDArray[np.float64]
@@ -60,8 +60,11 @@ def half_life_ratio(
     require_columns(curves, ["dimension", "day", "estimate", "se"])
     if draws < 100:
         raise ValueError(f"draws is {draws}; 100 or more are needed for an interval.")
-    center = curves["estimate"].to_numpy(dtype=float)
-    error = np.diag(curves["se"].to_numpy(dtype=float) ** 2) if covariance is None else np.asarray(covariance)
+    spread = numbers(curves["se"], "se")
+    if not (spread > 0).all() or curves.duplicated(["dimension", "day"]).any():
+        raise ValueError("curves must hold se above 0 in every row, and one row per dimension and day.")
+    center = numbers(curves["estimate"], "estimate")
+    error = np.diag(spread**2) if covariance is None else np.asarray(covariance)
     if error.shape != (len(curves), len(curves)) or not (np.isfinite(error).all() and np.isfinite(center).all()):
         raise ValueError(f"covariance has shape {error.shape} for {len(curves)} rows of curves; give finite numbers.")
     if resampled is None:

@@ -127,6 +127,11 @@ def sign_flip(
             f"{len(residual)} participants have {first!r} and {second!r} at days {days}; they cannot tell the arms "
             "from baselines and strata. Join strata, or choose days that more have."
         )
+    if np.abs(residual).max() <= 1e-12 * np.abs(difference).max() or not difference.any():
+        raise ValueError(
+            f"improvement on {first!r} and {second!r} differs by the same amount in everybody: there is no spread to "
+            "test with. Choose other dimensions or days."
+        )
     flipped = residual * rng.choice([-1.0, 1.0], (draws, len(residual)))
     values = np.vstack([residual, flipped])
     t = _arm_t(values - values @ basis @ basis.T, moved, df)

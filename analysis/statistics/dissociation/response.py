@@ -66,11 +66,18 @@ def paired_difference(
     """Within-participant difference of days in response between two dimensions, by arm and between arms.
 
     times: as `time_in_response` gives them, two arms. The arms' difference (other minus reference) has Welch's t
-    interval; with rng the percentile interval of `draws` resamples of participants within arms. Raises ValueError
-    naming what is wrong. Reference: Welch (1947), Biometrika 34:28.
+    interval; with rng the percentile interval of `draws` resamples of participants within arms. Where everybody has
+    the same difference, as when all or none respond throughout, se is 0 and there is no p. Raises ValueError naming
+    what is wrong. Reference: Welch (1947), Biometrika 34:28.
     """
     require_level(level)
     require_columns(times, ["subject", "arm", "dimension", "days"])
+    if times[["subject", "arm", "dimension"]].isna().any(axis=None) or times.duplicated(["subject", "dimension"]).any():
+        raise ValueError("subject, arm and dimension must be given, and one row per subject and dimension is allowed.")
+    if np.isnan(numbers(times["days"], "days")).any():
+        raise ValueError(
+            "days is missing in some rows; a participant without visits has 0, as `time_in_response` says."
+        )
     wide = times.pivot(index=["subject", "arm"], columns="dimension", values="days").reset_index()
     absent = [dimension for dimension in (first, second) if dimension not in wide.columns]
     if absent or (rng is not None and draws < 100):

@@ -133,11 +133,14 @@ def _grid(frame: pd.DataFrame, parts: Columns, event: str | None) -> pd.DataFram
     complete_rows(frame, parts.response, keys, covariates)
     if frame.duplicated([parts.subject, parts.visit]).any():
         twice = frame.loc[frame.duplicated([parts.subject, parts.visit]), parts.subject].iloc[0]
-        raise ValueError(f"subject and visit occur twice, as in {twice!r}; one row per subject and visit is allowed.")
+        raise ValueError(f"subject and visit occur twice, as in {str(twice)!r}; one row for each is allowed.")
     constant = frame.groupby(parts.subject, observed=True)[[parts.arm, *covariates]]
     for name, counts in constant.nunique(dropna=False).items():
         if (counts > 1).any():
-            raise ValueError(f"{name} changes within a subject; imputation needs arm and covariates that do not.")
+            raise ValueError(
+                f"{name} changes within a subject, or is missing in some of its rows; imputation needs arm and "
+                "covariates that are the same in all rows of a subject."
+            )
         if constant.first()[name].isna().any():
             raise ValueError(f"{name} is missing for a subject; every participant needs every covariate.")
     names, visits = constant.first().index, levels(frame[parts.visit])

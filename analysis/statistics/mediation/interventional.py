@@ -73,7 +73,9 @@ def interventional(
         frame, treatment=treatment, mediators=mediators, outcome=outcome, covariates=covariates, reference=reference
     )
     # Checked once, with the reasons in words; resamples are then solved without.
-    regress(data.outcome, _outcome_design(data, interactions=interactions), "the outcome")
+    regress(data.outcome, _outcome_design(data, interactions=interactions), "the outcome", data.names)
+    for place, name in enumerate(mediators):
+        regress(data.mediators[:, place], data.before, name, data.names)
     count = len(data.outcome)
     value = _effects(data, np.arange(count), interactions=interactions)
     drawn = np.stack([_effects(data, rng.integers(0, count, count), interactions=interactions) for _ in range(draws)])

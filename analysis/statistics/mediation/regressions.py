@@ -16,17 +16,22 @@ from analysis.statistics.estimate import Estimate
 from analysis.statistics.mediation.intervals import Interval
 
 FloatArray = NDArray[np.float64]
+# Residuals below this share of the values are rounding.
+_NO_ERROR = 1e-12
 
 
 @dataclass(frozen=True)
 class Participants:
-    """Complete cases: treatment (n,) 0 or 1, mediators (n, K), outcome (n,), covariates coded (n, c)."""
+    """Complete cases: treatment (n,) 0 or 1, mediators (n, K), outcome (n,), covariates coded (n, c); names of the
+    columns of `before`, then of the mediators.
+    """
 
     treatment: FloatArray
     mediators: FloatArray
     outcome: FloatArray
     covariates: FloatArray
     left_out: int
+    names: tuple[str, ...]
 
     @property
     def before(self) -> FloatArray:
@@ -35,9 +40,8 @@ class Participants:
 
     def take(self, rows: NDArray[np.intp]) -> "Participants":
         """Some of the participants, repeats allowed."""
-        return Participants(
-            self.treatment[rows], self.mediators[rows], self.outcome[rows], self.covariates[rows], self.left_out
-        )
+        parts = (self.treatment, self.mediators, self.outcome, self.covariates)
+        return Participants(*(part[rows] for part in parts), self.left_out, self.names)
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def participants(
         numbers(rows[outcome], "outcome"),
         np.column_stack([np.empty((len(rows), 0)), *(part.values for part in coded)]),
         len(frame) - len(rows),
+        ("intercept", treatment, *(name for part in coded for name in part.names), *mediators),
     )
 
 
@@ -93,17 +98,26 @@ def require_draws(what: str, draws: int, rng: object, interval: str) -> None:
         raise ValueError(f"{what} draws: give rng, a numpy Generator, and draws of 100 or more, not {draws}.")
 
 
-def regress(y: FloatArray, design: FloatArray, of: str) -> Regression:
-    """Least squares of y (n,) on design (n, p), whose first column is 1. Raises ValueError for a singular design."""
+def regress(y: FloatArray, design: FloatArray, of: str, names: Sequence[str] = ()) -> Regression:
+    """Least squares of y (n,) on design (n, p), whose first column is 1; names of its columns, as far as they have one.
+
+    Raises ValueError for a singular design, and for a y that is fitted without error.
+    """
     count, terms = design.shape
     if count <= terms:
         raise ValueError(f"The model of {of} has {terms} terms for {count} complete rows; more rows are needed.")
     centred = design - design.mean(axis=0)
     centred[:, 0] = 1.0
-    require_full_rank(centred.T @ centred, [f"column {place} of the model of {of}" for place in range(terms)])
+    numbered = [*names, *(f"product {place}" for place in range(len(names), terms))]
+    require_full_rank(centred.T @ centred, [f"{name} (in the model of {of})" for name in numbered[:terms]])
     q, r = np.linalg.qr(design)
     beta = np.linalg.solve(r, q.T @ y)
     residuals = y - design @ beta
+    if np.abs(residuals).max() <= _NO_ERROR * np.abs(y).max():
+        raise ValueError(
+            f"The model of {of} fits every value without error, as when it is constant or follows from the other "
+            "columns; there is no variance to estimate, and allowed is a column that varies beyond them."
+        )
     inverse = np.linalg.inv(r)
     df = float(count - terms)
     return Regression(beta, inverse @ inverse.T * float(residuals @ residuals) / df, df, residuals)

@@ -55,9 +55,10 @@ def sensitivity(
         reference=reference,
     )
     given = np.column_stack([data.before, data.mediators[:, 1:]])
-    first = regress(data.outcome, given, "the outcome without the mediator").residuals
-    second = regress(data.mediators[:, 0], given, "the mediator").residuals
-    leg = regress(data.mediators[:, 0], data.before, "the mediator")
+    names = [*data.names[: data.before.shape[1]], *others]
+    first = regress(data.outcome, given, "the outcome without the mediator", names).residuals
+    second = regress(data.mediators[:, 0], given, "the mediator", names).residuals
+    leg = regress(data.mediators[:, 0], data.before, "the mediator", names)
     ratio = float(np.linalg.norm(first) / np.linalg.norm(second))
     r = float(first @ second / (np.linalg.norm(first) * np.linalg.norm(second)))
     effect = leg.beta[1] * ratio * (r - grid * np.sqrt((1 - r**2) / (1 - grid**2)))

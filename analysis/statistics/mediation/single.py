@@ -149,8 +149,8 @@ def _models(data: Participants, *, interaction: bool) -> _Models:
     columns = [data.before, mediator, *([data.treatment * mediator] if interaction else [])]
     return _Models(
         data,
-        regress(mediator, data.before, "the mediator"),
-        regress(data.outcome, np.column_stack(columns), "the outcome"),
+        regress(mediator, data.before, "the mediator", data.names),
+        regress(data.outcome, np.column_stack(columns), "the outcome", data.names),
         interaction,
     )
 
@@ -216,7 +216,9 @@ def _by_delta(models: _Models, value: dict[str, float], level: float) -> dict[st
         found[name] = normal_estimate(point, sqrt(variance), level)
     if not models.interaction:
         found["direct"] = models.outcome.estimate(1, level)
-        found["total"] = regress(models.data.outcome, models.data.before, "the total effect").estimate(1, level)
+        found["total"] = regress(
+            models.data.outcome, models.data.before, "the total effect", models.data.names
+        ).estimate(1, level)
     return found
 
 

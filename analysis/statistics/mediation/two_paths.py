@@ -80,8 +80,8 @@ def parallel(
     data = participants(
         frame, treatment=treatment, mediators=mediators, outcome=outcome, covariates=covariates, reference=reference
     )
-    legs = [regress(data.mediators[:, place], data.before, mediators[place]) for place in (0, 1)]
-    outer = regress(data.outcome, np.column_stack([data.before, data.mediators]), "the outcome")
+    legs = [regress(data.mediators[:, place], data.before, mediators[place], data.names) for place in (0, 1)]
+    outer = regress(data.outcome, np.column_stack([data.before, data.mediators]), "the outcome", data.names)
     place = data.before.shape[1]
     if rng is None or method == "product":
         paths = _by_delta(legs, outer, place, level)
@@ -95,7 +95,7 @@ def parallel(
         indirect=dict(zip(mediators, paths[:2], strict=True)),
         contrast=paths[2],
         direct=outer.estimate(1, level),
-        total=regress(data.outcome, data.before, "the total effect").estimate(1, level),
+        total=regress(data.outcome, data.before, "the total effect", data.names).estimate(1, level),
         observations=len(data.outcome),
         rows_left_out=data.left_out,
     )

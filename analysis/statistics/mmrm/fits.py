@@ -133,7 +133,7 @@ def fit(
     `covariates_by_visit`; strings and categories are factors, numbers numeric; levels sorted unless an ordered
     categorical. Errors: normal, correlated within a subject as `covariance` says: us, or toep, ar1, cs, ad with
     one variance, with an h with one per visit; one matrix, or one per arm. Rows with a missing response or
-    covariate are left out.
+    covariate are left out; a visit without any row left is not in the model, nor in its tables.
 
     Raises ValueError naming the argument: one arm only, a singular design, a subject and visit twice, a visit
     seen in fewer than two subjects, an infinite value; ConvergenceError (a ValueError) when the covariance

@@ -1,6 +1,7 @@
 """What counts and levels are accepted, said once."""
 
 from math import isfinite
+from numbers import Real
 from typing import Literal, NamedTuple, get_args
 
 from scipy.special import ndtri
@@ -44,6 +45,10 @@ def table(x1: float, n1: float, x0: float, n0: float) -> Table:
 
 def responders_of(x_name: str, x: float, n_name: str, n: float) -> tuple[int, int]:
     """Whole numbers 0 <= x <= n with n >= 1, or ValueError naming the argument."""
+    for name, value in ((x_name, x), (n_name, n)):
+        if not isinstance(value, Real):
+            msg = f"{name} is {value!r}; allowed is a whole number."
+            raise ValueError(msg)  # noqa: TRY004 whoever gives a count is told of its value
     if not (isfinite(n) and n == int(n) and n >= 1):
         msg = f"{n_name} is {n}; allowed is a whole number from 1."
         raise ValueError(msg)

@@ -66,7 +66,8 @@ def risk_difference(
     """Difference of proportions, active minus control, with its interval; se is the unpooled one.
 
     "miettinen_nurminen" score with the N / (N - 1) factor, "mee" without (Mee 1984, Biometrics 40:1175),
-    "newcombe" hybrid of Wilson intervals (Newcombe 1998, Stat Med 17:873, method 10), "wald". The statistic
+    "newcombe" hybrid of Wilson intervals (Newcombe 1998, Stat Med 17:873, method 10), "wald", which has no
+    width where all or none respond in both arms. The statistic
     and p belong to the method (score at 0, Wald); Newcombe's has none. Raises ValueError naming the
     argument.
     """
@@ -89,7 +90,8 @@ def risk_ratio(
 ) -> Estimate:
     """Ratio of proportions, active / control; se on the log scale.
 
-    "log_wald" (Katz et al. 1978, Biometrics 34:469), whose interval is nan when an arm has no responder;
+    "log_wald" (Katz et al. 1978, Biometrics 34:469), whose interval is nan when an arm has no responder or
+    everybody responded in both;
     "score" (Miettinen & Nurminen 1985, Stat Med 4:213), which always has one.
     The ratio is infinite without responders under control, nan without any. ValueError names the argument.
     """

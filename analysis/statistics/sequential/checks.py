@@ -1,6 +1,7 @@
 """What a group-sequential calculation accepts, said once."""
 
 from math import isfinite
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,7 +11,7 @@ FloatArray = NDArray[np.float64]
 
 def finite(name: str, value: float) -> float:
     """A finite number, or ValueError."""
-    if not isfinite(value):
+    if not isinstance(value, Real) or not isfinite(value):
         msg = f"{name} is {value}; allowed is a finite number."
         raise ValueError(msg)
     return float(value)
@@ -18,7 +19,7 @@ def finite(name: str, value: float) -> float:
 
 def positive(name: str, value: float) -> float:
     """A finite number above 0, or ValueError."""
-    if not (isfinite(value) and value > 0):
+    if not (isinstance(value, Real) and isfinite(value) and value > 0):
         msg = f"{name} is {value}; allowed is a finite number above 0."
         raise ValueError(msg)
     return float(value)
@@ -67,7 +68,7 @@ def timing_of(values: ArrayLike) -> FloatArray:
 
 def look_number(look: int, looks: int) -> int:
     """A look from 1 to the planned number, or ValueError."""
-    if not 1 <= look <= looks:
+    if not isinstance(look, Real) or not 1 <= look <= looks or look != int(look):
         msg = f"look is {look}; allowed is 1 to {looks}. Call design.update for unplanned looks."
         raise ValueError(msg)
     return int(look)

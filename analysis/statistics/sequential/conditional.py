@@ -103,6 +103,9 @@ def _posterior(z: float, fraction: float, prior: Prior) -> tuple[float, float]:
     """Mean and sd of the drift after z at this information fraction."""
     if prior is None:
         return z / sqrt(fraction), 1 / sqrt(fraction)
+    if np.shape(prior) != (2,):
+        msg = f"prior is {prior!r}; allowed is None or (mean, sd) of the drift."
+        raise ValueError(msg)
     mean, sd = finite("prior mean", prior[0]), positive("prior sd", prior[1])
     precision = 1 / sd**2 + fraction
     return (mean / sd**2 + z * sqrt(fraction)) / precision, 1 / sqrt(precision)

@@ -69,7 +69,11 @@ def inference_after_stopping(
     observed = last / sqrt(time)
 
     def drift_with(probability: float, guess: float) -> float:
-        return root(lambda drift: _as_extreme(last, number, design, drift), probability, guess, guess + 0.2)
+        try:
+            return root(lambda drift: _as_extreme(last, number, design, drift), probability, guess, guess + 0.2)
+        except ArithmeticError:
+            msg = f"z is {last}, further out than any drift explains; allowed is the statistic of a trial."
+            raise ValueError(msg) from None
 
     scale = error * sqrt(time)
     p = _as_extreme(last, number, design, 0.0)

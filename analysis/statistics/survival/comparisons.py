@@ -53,6 +53,11 @@ def logrank(
         observed, expected, variance = observed + parts[0], expected + parts[1], variance + parts[2]
     difference = observed - expected
     df = int(np.linalg.matrix_rank(variance))
+    if df == 0:
+        raise ValueError(
+            "group and strata leave nobody to compare: in no stratum were two groups at risk at the time of an event. "
+            "Join strata, or leave strata out."
+        )
     # A generalised inverse: the differences add up to 0, and a group never at risk adds nothing.
     statistic = float(difference @ np.linalg.pinv(variance) @ difference)
     return LogRank(statistic, df, float(chi2.sf(statistic, df)), observed, expected, tuple(names))

@@ -7,6 +7,7 @@ here.
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Literal, get_args
 
 import numpy as np
@@ -17,6 +18,7 @@ from scipy.stats import chi2
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.tools.sm_exceptions import ModelWarning
 
+from analysis.statistics.columns import is_numeric, numbers, require_columns
 from analysis.statistics.survival.observations import labels, risk_table, times_and_events
 
 FloatArray = NDArray[np.float64]
@@ -83,7 +85,8 @@ def cox(
     treatment contrasts against the first level (sorted, or in the categorical's order), named
     column[level]. Rows with a missing value are left out and counted. The proportional-hazards test is the
     score test of Grambsch & Therneau (1994, Biometrika 81:515) against 1 - S(t-) of all persons, with the
-    full information matrix. Raises ValueError for unknown columns, no event, a covariate that does not
+    full information matrix; nan where all events fall on one time. Raises ValueError for unknown columns, no event,
+    a covariate that does not
     vary, collinear ones, or one that separates the events so that its hazard ratio is infinite. Reference:
     Cox (1972); Efron (1977), JASA 72:557.
     """
@@ -112,10 +115,12 @@ def cox(
 
 
 def _complete(frame: pd.DataFrame, columns: list[str], covariates: Sequence[str]) -> pd.DataFrame:
-    missing = [column for column in columns if column not in frame.columns]
-    if missing or not covariates:
-        msg = f"frame has no column {', '.join(missing)}." if missing else "covariates is empty; name at least one."
-        raise ValueError(msg)
+    if not covariates:
+        raise ValueError("covariates is empty; name at least one.")
+    require_columns(frame, columns)
+    for name in (columns[0], *covariates):
+        if name == columns[0] or is_numeric(frame[name]):
+            numbers(frame[name], "time" if name == columns[0] else "covariates")
     used = frame[list(dict.fromkeys(columns))].dropna()
     if used.empty or not (used[columns[1]] == 1).any():
         msg = f"{columns[1]} holds no event in complete rows; there is nothing to fit yet."
@@ -239,7 +244,9 @@ def _proportionality(
     terms = {name: [i for i in every if owner[i] == name] for name in covariates} | {"GLOBAL": every}
     rows = []
     for term, index in terms.items():
-        statistic = float(score[index] @ np.linalg.solve(adjusted[np.ix_(index, index)], score[index]))
+        statistic = nan
+        if g.any():
+            statistic = float(score[index] @ np.linalg.solve(adjusted[np.ix_(index, index)], score[index]))
         rows.append((term, statistic, len(index), float(chi2.sf(statistic, len(index)))))
     return pd.DataFrame(rows, columns=["term", "chi_square", "df", "p"])
 

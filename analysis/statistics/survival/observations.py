@@ -22,7 +22,10 @@ class RiskTable:
 
 def times_and_events(time: ArrayLike, event: ArrayLike) -> tuple[FloatArray, BoolArray]:
     """Times (n,) >= 0 and events (n,) True or 1 where it happened; ValueError naming the argument."""
-    times = np.asarray(time, dtype=float)
+    try:
+        times = np.asarray(time, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError("time holds values that are no numbers; allowed are numbers from 0, one each.") from None
     if times.ndim != 1 or times.size == 0 or not np.all(np.isfinite(times)) or np.any(times < 0):
         raise ValueError("time holds missing or negative values, or none; allowed are numbers from 0, one each.")
     return times, flags("event", event, times.size)

@@ -160,6 +160,7 @@ ANSWERED = {
     ("dissociation.time_in_response", "all missing at a visit"): "a missing visit is no response",
     ("dissociation.time_in_response", "one row"): "the others have no row",
     ("dissociation.paired_difference", "constant response"): "all differences are 0: se 0 and no p",
+    ("survival.cox", "constant response"): "all events fall on one time, which tests no proportionality: nan",
     ("survival.cox", "arm not known"): "rows with a missing value are left out and counted",
     ("imputation.conditional_mean", "missing covariate"): "",
     ("imputation.multiple", "missing covariate"): "",
