@@ -6,7 +6,6 @@ Source: HL7 FHIR R4 (4.0.1), resources Questionnaire and QuestionnaireResponse.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,7 +16,8 @@ from outcomes.interchange.document import Document
 from outcomes.interchange.element import Element
 from outcomes.interchange.fhir_questionnaire import as_study
 from outcomes.interchange.fhir_responses import cells_of
-from outcomes.interchange.refused import LineRefusal, refuse_file
+from outcomes.interchange.json_rows import parse_json
+from outcomes.interchange.refused import refuse_file
 
 QUESTIONNAIRE, RESPONSE, BUNDLE = "Questionnaire", "QuestionnaireResponse", "Bundle"
 Resource = Mapping[str, Any]
@@ -29,7 +29,7 @@ def read_fhir(content: bytes, *, name: str, stored: Element | None = None) -> Do
     Raises ImportRefused for what is no such resource, for items of unknown types, and for responses that name items
     which no questionnaire has.
     """
-    resources = _resources(_parsed(content, name), name)
+    resources = _resources(parse_json(content, name=name), name)
     if wrong := next(iter(_misshapen(resources)), None):
         raise refuse_file(name, f"{wrong} is not what FHIR R4 has there.")
     questionnaires = [each for each in resources if each["resourceType"] == QUESTIONNAIRE]
@@ -55,35 +55,6 @@ def read_fhir(content: bytes, *, name: str, stored: Element | None = None) -> Do
         cells=cells,
         remarks=tuple(remarks),
     )
-
-
-def _parsed(content: bytes, name: str) -> Any:
-    if len(content) > limits.LARGEST_JSON:
-        most = limits.LARGEST_JSON // limits.MEGABYTE
-        raise refuse_file(name, f"The file has more than {most} MB. Bring the resources in several files.")
-    try:
-        return json.loads(content.decode("utf-8-sig"), parse_float=str, object_pairs_hook=_once)
-    except UnicodeDecodeError:
-        raise refuse_file(name, "The file is not in UTF-8.") from None
-    except json.JSONDecodeError as error:
-        raise refuse_file(name, f"This is not JSON: {error.msg}.", line=error.lineno) from None
-    except RecursionError:
-        raise refuse_file(name, "Elements are nested too deep.") from None
-    except _GivenTwice as error:
-        raise ImportRefused(name, [LineRefusal(0, str(error), "", "A name stands twice in one object.")]) from None
-
-
-class _GivenTwice(Exception):
-    pass
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose names are each given once: of two values nobody could tell which is meant."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [key for key, _ in pairs]
-        raise _GivenTwice(next(key for key in names if names.count(key) > 1))
-    return found
 
 
 def _resources(parsed: Any, name: str) -> list[Resource]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+from array import array
 from dataclasses import dataclass, field
+from functools import partial
 from typing import BinaryIO
 
 from outcomes.imports.refusals import ImportRefused, Refusal
@@ -68,7 +70,8 @@ class _Open:
     tag: str
     attributes: dict[str, str]
     line: int
-    children: list[tuple[Element, int]] = field(default_factory=list)
+    children: list[Element] = field(default_factory=list)
+    lines: array[int] = field(default_factory=partial(array, "L"))
 
 
 class _Reading:
@@ -108,7 +111,8 @@ class _Reading:
         if parent.tag == "ODM":
             self._top(done, opened.line)
         else:
-            parent.children.append((done, opened.line))
+            parent.children.append(done)
+            parent.lines.append(opened.line)
             self._count_definitions(opened.line)
 
     def _count_definitions(self, line: int) -> None:
@@ -155,7 +159,7 @@ class _Reading:
     def _missing_parts(self, opened: _Open) -> None:
         if opened.tag not in _REQUIRED:
             return
-        there = {child.tag for child, _ in opened.children}
+        there = {child.tag for child in opened.children}
         for part in _REQUIRED[opened.tag]:
             if part not in there:
                 self._refuse(opened.line, opened.tag, "", f"{part} is missing.")
@@ -163,9 +167,9 @@ class _Reading:
     def _once(self, opened: _Open) -> list[Element]:
         """The children, each definition once. Word for word the same twice is no contradiction (REDCap does it)."""
         if opened.tag not in {"MetaDataVersion", "BasicDefinitions"}:
-            return [child for child, _ in opened.children]
+            return opened.children
         seen: dict[tuple[str, str], Element] = {}
-        for number, (child, line) in enumerate(opened.children):
+        for number, (child, line) in enumerate(zip(opened.children, opened.lines, strict=True)):
             key = (child.tag, child.get("OID") or str(number))
             if key not in seen:
                 seen[key] = child

@@ -12,15 +12,16 @@ from outcomes.interchange.document import Document
 from outcomes.interchange.element import Element
 from outcomes.interchange.fhir_reading import read_fhir
 from outcomes.interchange.formats import kind_of
+from outcomes.interchange.json_rows import is_flat, parse_json
 from outcomes.interchange.odm_checking import checked
 from outcomes.interchange.odm_reading import read_odm
-from outcomes.interchange.redcap_dictionary import NEEDED, Dictionary, read_dictionary
+from outcomes.interchange.redcap_dictionary import API_NAMES, NEEDED, Dictionary, read_dictionary
 from outcomes.interchange.redcap_events import Events, read_events
 from outcomes.interchange.redcap_metadata import as_document, events_only
 from outcomes.interchange.redcap_records import Options, read_records
 from outcomes.interchange.refused import refuse_file
 from outcomes.interchange.sources import Source
-from outcomes.interchange.tables import open_csv
+from outcomes.interchange.tables import open_table
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def _xml(brought: Brought) -> Document:
 
 
 def _json(brought: Brought) -> Document:
+    if brought.file.content.lstrip()[:1] == b"[" and is_flat(parse_json(brought.file.content, name=brought.file.name)):
+        return _table(brought)
     document = read_fhir(brought.file.content, name=brought.file.name, stored=brought.stored)
     return checked(document, _definitions(document, brought)) if document.cells else document
 
@@ -72,13 +75,14 @@ def _definitions(document: Document, brought: Brought) -> Definitions:
     return read_definitions(study, document.version_oid)
 
 
-def _csv(brought: Brought) -> Document:
+def _table(brought: Brought) -> Document:
+    """REDCap's files: which one it is follows from its columns."""
     file, options = brought.file, brought.options
-    delimiter = options.delimiter
-    header = open_csv(file.content, name=file.name, encoding=options.encoding, delimiter=delimiter).header
+    opened = open_table(file.content, name=file.name, encoding=options.encoding, delimiter=options.delimiter)
+    header = {API_NAMES.get(column, column) for column in opened.header}
     project = brought.project or re.sub(r"\.csv$", "", file.name, flags=re.IGNORECASE)
     events = _events(brought)
-    if set(NEEDED) <= set(header):
+    if set(NEEDED) <= header:
         dictionary = read_dictionary(file.content, name=file.name, encoding=options.encoding)
         return as_document(dictionary, project=project, events=_defined(events, dictionary))
     if "unique_event_name" in header:
@@ -114,4 +118,4 @@ def _defined(events: Events, dictionary: Dictionary) -> tuple[Element, ...]:
     return events.definitions((), dictionary.forms) if events.events else ()
 
 
-_READERS: Mapping[str, Callable[[Brought], Document]] = {"xml": _xml, "csv": _csv, "json": _json}
+_READERS: Mapping[str, Callable[[Brought], Document]] = {"xml": _xml, "csv": _table, "json": _json}

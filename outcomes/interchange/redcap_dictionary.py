@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from outcomes.imports.refusals import ImportRefused, Refusal
 from outcomes.interchange import limits
 from outcomes.interchange.redcap_logic import Translated, translate
-from outcomes.interchange.tables import CsvFile, open_csv
+from outcomes.interchange.tables import Rows, open_table
 
 FIELD, FORM, SECTION, TYPE, LABEL, CHOICES, NOTE, VALIDATION, LEAST, MOST, IDENTIFIER, BRANCHING, REQUIRED = (
     "Variable / Field Name",
@@ -29,8 +29,28 @@ FIELD, FORM, SECTION, TYPE, LABEL, CHOICES, NOTE, VALIDATION, LEAST, MOST, IDENT
 NEEDED = (FIELD, FORM, TYPE, LABEL, CHOICES)
 UNUSED_HERE = ("Custom Alignment", "Question Number (surveys only)", "Matrix Group Name", "Matrix Ranking?")
 ANNOTATION = "Field Annotation"
+# What the API calls the columns that the data dictionary has in words.
+API_NAMES = {
+    "field_name": FIELD,
+    "form_name": FORM,
+    "section_header": SECTION,
+    "field_type": TYPE,
+    "field_label": LABEL,
+    "select_choices_or_calculations": CHOICES,
+    "field_note": NOTE,
+    "text_validation_type_or_show_slider_number": VALIDATION,
+    "text_validation_min": LEAST,
+    "text_validation_max": MOST,
+    "identifier": IDENTIFIER,
+    "branching_logic": BRANCHING,
+    "required_field": REQUIRED,
+    "custom_alignment": UNUSED_HERE[0],
+    "question_number": UNUSED_HERE[1],
+    "matrix_group_name": UNUSED_HERE[2],
+    "matrix_ranking": UNUSED_HERE[3],
+    "field_annotation": ANNOTATION,
+}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
-_FORM_NAME = re.compile(r"[a-z][a-z0-9_]{0,99}")
 CHOICE_TYPES = frozenset(("radio", "dropdown", "checkbox"))
 _TYPES = CHOICE_TYPES | {
     "text",
@@ -100,7 +120,7 @@ class Field:
 class Dictionary:
     """A dictionary that was found right. fields in the order of the file; forms likewise."""
 
-    file: CsvFile
+    file: Rows
     fields: tuple[Field, ...]
     remarks: tuple[Refusal, ...] = field(default=())
 
@@ -115,13 +135,14 @@ class Dictionary:
 
 def read_dictionary(content: bytes, *, name: str, encoding: str = "utf-8") -> Dictionary:
     """Read a data dictionary. Raises ImportRefused naming every row that cannot be taken, and why."""
-    file = open_csv(content, name=name, encoding=encoding)
-    if missing := [column for column in NEEDED if column not in file.header]:
+    file = open_table(content, name=name, encoding=encoding)
+    header = tuple(API_NAMES.get(column, column) for column in file.header)
+    if missing := [column for column in NEEDED if column not in header]:
         raise ImportRefused(name, [Refusal(1, column, "", "A data dictionary has this column.") for column in missing])
     refusals: list[Refusal] = []
     fields: dict[str, Field] = {}
     for row, cells in file.rows():
-        each = _field(row, dict(zip(file.header, (cell.strip() for cell in cells), strict=True)), refusals)
+        each = _field(row, dict(zip(header, (cell.strip() for cell in cells), strict=True)), refusals)
         if each.name in fields:
             why = f"Row {fields[each.name].row} defines this field already."
             refusals.append(Refusal(row, FIELD, each.name, why))
@@ -138,7 +159,7 @@ def read_dictionary(content: bytes, *, name: str, encoding: str = "utf-8") -> Di
 
 def _field(row: int, cells: dict[str, str], refusals: list[Refusal]) -> Field:
     name, form, kind = cells[FIELD], cells[FORM], cells[TYPE].lower()
-    for column, text, shape in ((FIELD, name, _NAME), (FORM, form, _FORM_NAME)):
+    for column, text, shape in ((FIELD, name, _NAME), (FORM, form, _NAME)):
         if not shape.fullmatch(text):
             why = "A name is small letters, digits and _, and begins with a letter."
             refusals.append(Refusal(row, column, text, why))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from outcomes.imports.refusals import ImportRefused, Refusal
 from outcomes.interchange.element import Element, element
-from outcomes.interchange.tables import open_csv
+from outcomes.interchange.tables import open_table
 
 _NEEDED = ("event_name", "arm_num", "unique_event_name")
 _UNIQUE = re.compile(r"[a-z0-9_]+_arm_[0-9]+[a-z]?")
@@ -65,7 +65,7 @@ class Events:
 
 def read_events(content: bytes, *, name: str) -> Events:
     """Read REDCap's list of events. Raises ImportRefused."""
-    file = open_csv(content, name=name)
+    file = open_table(content, name=name)
     if missing := [column for column in _NEEDED if column not in file.header]:
         raise ImportRefused(name, [Refusal(1, column, "", "A list of events has this column.") for column in missing])
     found: dict[str, Event] = {}

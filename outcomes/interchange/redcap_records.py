@@ -1,4 +1,4 @@
-"""REDCap records (CSV, raw or with labels) under their data dictionary, to cells.
+"""REDCap records (CSV or JSON, raw or with labels) under their data dictionary, to cells.
 
 What a column is follows from the dictionary and REDCap's own naming: field, field___code of a checkbox, form_complete,
 form_timestamp, and the columns that say which event and which repeat a row is.
@@ -20,7 +20,7 @@ from outcomes.interchange.redcap_dictionary import Dictionary, Field, status_fie
 from outcomes.interchange.redcap_events import Events
 from outcomes.interchange.redcap_metadata import OwnColumns, as_study, form_oid, groups_of
 from outcomes.interchange.redcap_values import Read, read_value, unusual
-from outcomes.interchange.tables import CsvFile, open_csv
+from outcomes.interchange.tables import Rows, open_table
 
 EVENT, INSTRUMENT, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"
 _OF_RECORD = ("redcap_survey_identifier", "redcap_data_access_group")
@@ -63,7 +63,7 @@ def read_records(
     field are the document's doubts.
     """
     options = options or Options()
-    file = open_csv(content, name=name, encoding=options.encoding, delimiter=options.delimiter)
+    file = open_table(content, name=name, encoding=options.encoding, delimiter=options.delimiter)
     reading = _Reading(dictionary, file, options, events or Events(()))
     cells = tuple(reading.cells())
     if reading.refusals:
@@ -87,7 +87,7 @@ def read_records(
 class _Reading:
     """Reads the rows of one file, and remembers what it refused or read otherwise."""
 
-    def __init__(self, dictionary: Dictionary, file: CsvFile, options: Options, events: Events) -> None:
+    def __init__(self, dictionary: Dictionary, file: Rows, options: Options, events: Events) -> None:
         self._dictionary, self._file, self._options, self._events = dictionary, file, options, events
         self.own_columns = _own_columns(dictionary, file.header)
         self.refusals: list[Refusal] = []

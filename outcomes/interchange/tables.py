@@ -9,9 +9,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from outcomes.imports.refusals import ImportRefused, Refusal
 from outcomes.interchange import limits
+from outcomes.interchange.json_rows import json_rows
 from outcomes.interchange.refused import refuse_file
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -69,6 +71,27 @@ def _lines(name: str, content: bytes, encoding: str, delimiter: str) -> Iterator
 
 def _codec(encoding: str) -> str:
     return "utf-8-sig" if encoding == "utf-8" else encoding
+
+
+class Rows(Protocol):
+    """A table of text, whatever file it came from."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def sha256(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def header(self) -> tuple[str, ...]: ...
+    def rows(self) -> Iterator[tuple[int, list[str]]]: ...
+
+
+def open_table(content: bytes, *, name: str, encoding: str = "utf-8", delimiter: str = ",") -> Rows:
+    """A CSV file, or a flat list of JSON, as far as its columns. Raises ImportRefused."""
+    if content.lstrip()[:1] == b"[":
+        return json_rows(content, name=name)
+    return open_csv(content, name=name, encoding=encoding, delimiter=delimiter)
 
 
 def refuse_row(name: str, row: int, column: str, value: str, why: str) -> ImportRefused:

@@ -21,6 +21,7 @@ from outcomes.interchange.odm_schema import NAMESPACE, XML_NAMESPACE
 from outcomes.interchange.refused import refuse_file
 
 _CHUNK = 64 * 1024
+_SHORT, _MOST_KEPT = 20, 20_000
 _UNBOUND_PREFIX = "unbound prefix"
 _NOT_IN_ENCODING = "not well-formed (invalid token)"
 
@@ -98,8 +99,9 @@ class _Events(ContentHandler):
         self._handler, self._name = handler, name
         self._texts: list[list[str]] = []
         self._length = self._quiet = 0
-        # Names come anew with each element: kept once, they need a tenth of the memory.
+        # Names and short values come anew with each element: kept once, they need a part of the memory.
         self._names: dict[tuple[str | None, str], str] = {}
+        self._values: dict[str, str] = {}
 
     def fed(self, more: int, size: int) -> None:
         if size > limits.LARGEST_XML:
@@ -117,7 +119,8 @@ class _Events(ContentHandler):
         if len(self._texts) >= limits.DEEPEST:
             raise refuse_file(self._name, f"Elements are nested more than {limits.DEEPEST} deep.", line=self._at())
         self._texts.append([])
-        attributes = {self._plain(key): value for key, value in attrs.items()}  # type: ignore[attr-defined]
+        given = attrs.items()  # type: ignore[attr-defined]
+        attributes = {self._plain(key): self._kept_once(value) for key, value in given}
         self._handler.begin(self._plain(name), attributes, self._at())
 
     def characters(self, content: str) -> None:
@@ -136,6 +139,11 @@ class _Events(ContentHandler):
         if known is None:
             known = self._names[name] = _plain(name)
         return known
+
+    def _kept_once(self, value: str) -> str:
+        if len(value) > _SHORT or len(self._values) >= _MOST_KEPT:
+            return self._values.get(value, value)
+        return self._values.setdefault(value, value)
 
     def _at(self) -> int:
         return self._locator.getLineNumber() or 0 if self._locator else 0  # type: ignore[attr-defined]

@@ -43,7 +43,11 @@ FILES: dict[str, tuple[Callable[[], bytes], str]] = {
     "laughs.xml": (_laughs, "The file declares a document type (DOCTYPE)"),
     "deep.xml": (lambda: HEAD + b"<Study>" * 200_000, "Elements are nested more than 40 deep."),
     "definitions.xml": (
-        lambda: HEAD + b'<MetaDataVersion OID="V" Name="V">' + b'<ItemDef OID="i" Name="i" DataType="text"/>' * 200_000,
+        lambda: (
+            HEAD
+            + b'<MetaDataVersion OID="V" Name="V">'
+            + b"".join(b'<ItemDef OID="item%d" Name="item%d" DataType="text"/>' % (n, n) for n in range(200_000))
+        ),
         f"The file defines more than {limits.MOST_DEFINITIONS:,} elements.",
     ),
     "values.xml": (
