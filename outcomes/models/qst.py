@@ -103,6 +103,11 @@ class QSTTrial(Record):
                 name="qst_trial_once", fields=["session", "area", "parameter", "direction", "trial"]
             ),
             models.CheckConstraint(
+                name="qst_trial_is_of_an_area",
+                condition=Q(area__in=["test", "control"]),
+                violation_error_message="A trial belongs to the test or the control area.",
+            ),
+            models.CheckConstraint(
                 name="qst_trial_value_or_missing_reason",
                 condition=Q(value__isnull=False, missing_reason__isnull=True)
                 | Q(value__isnull=True, missing_reason__isnull=False),

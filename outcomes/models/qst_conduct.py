@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from outcomes.models.qst import QSTSession
-from studies.models import Record
+from studies.models import Record, SameOwner
 
 
 class Device(Record):
@@ -60,7 +60,15 @@ class DeviceUse(Record):
     class Meta:
         verbose_name = "use of a QST device"
         verbose_name_plural = "uses of QST devices"
-        constraints = [models.UniqueConstraint(name="qst_device_used_once", fields=["session", "device"])]
+        constraints = [
+            models.UniqueConstraint(name="qst_device_used_once", fields=["session", "device"]),
+            SameOwner(
+                name="device_used_in_the_participants_session",
+                through="session",
+                owner="participant",
+                violation_error_message="The session belongs to another participant.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.device)
@@ -99,6 +107,12 @@ class ConditioningStimulus(Record):
                 & (Q(seconds__isnull=True) | Q(seconds__range=(1, 600))),
                 violation_error_message="A conditioning stimulus has 0 to 50 °C and lasts 1 to 600 seconds.",
             ),
+            SameOwner(
+                name="conditioning_in_the_participants_session",
+                through="session",
+                owner="participant",
+                violation_error_message="The session belongs to another participant.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -123,7 +137,15 @@ class QSTFlag(Record):
 
     class Meta:
         verbose_name = "QST flag"
-        constraints = [models.UniqueConstraint(name="qst_flag_once", fields=["session", "area", "key"])]
+        constraints = [
+            models.UniqueConstraint(name="qst_flag_once", fields=["session", "area", "key"]),
+            SameOwner(
+                name="qst_flag_of_the_participants_session",
+                through="session",
+                owner="participant",
+                violation_error_message="The session belongs to another participant.",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.message

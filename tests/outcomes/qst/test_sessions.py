@@ -329,6 +329,31 @@ def test_a_device_and_a_flag_cannot_be_removed(coordinator, participant, thermod
                 rows._raw_delete(rows.db)
 
 
+def test_the_database_refuses_a_flag_or_device_of_one_participant_in_a_session_of_another(
+    coordinator, participant, version, site, thermode
+):
+    session = save_session(coordinator, entry=session_entry(participant))
+    other = factories.Participants(version, coordinator, made=70).ready(site)
+    rows = (
+        QSTFlag(session=session, participant=other, key="x", code="x", message="x"),
+        DeviceUse(session=session, participant=other, device=thermode),
+        ConditioningStimulus(
+            session=session, participant=other, test_stimulus="ppt", timing="parallel", kind="cold_pressor"
+        ),
+    )
+    for row in rows:
+        with pytest.raises(IntegrityError, match="of_the_participants_session|in_the_participants_session"):
+            with acting(coordinator, "mixed up"), transaction.atomic():
+                row.save()
+
+
+def test_the_database_refuses_a_trial_of_no_area(coordinator, participant):
+    session = save_session(coordinator, entry=session_entry(participant))
+    with pytest.raises(IntegrityError, match="qst_trial_is_of_an_area"):
+        with acting(coordinator, "slip"), transaction.atomic():
+            session.trials.filter(parameter="PPT").update(area="side")
+
+
 def test_who_saw_the_infusion_is_asked_about(coordinator, participant, django_user_model):
     from outcomes.responses import ResponseEntry, save_response
 
