@@ -28,8 +28,8 @@ _STAMPED = "now(), 'bench', now(), 'bench', 0, 0, false"
 _ONLY_INSERTS = f"""
 WITH response AS (
     INSERT INTO bench_response (participant_id, day, instrument_id, respondent, status, not_done_reason, source,
-                                completed_at, {_STAMPS})
-    VALUES (%s, %s, %s, '', 'complete', '', 'staff', %s, {_STAMPED}) RETURNING id, participant_id
+                                proxy, language, wording_version, completed_at, {_STAMPS})
+    VALUES (%s, %s, %s, '', 'complete', '', 'staff', '', '', '', %s, {_STAMPED}) RETURNING id, participant_id
 ), item AS (
     INSERT INTO bench_responseitem (response_id, item, value, {_STAMPS})
     SELECT response.id, i.item, i.value, {_STAMPED}

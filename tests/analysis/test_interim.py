@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,33 @@ def test_a_fall_of_exactly_30_per_cent_is_a_response_and_missing_is_none(tmp_pat
     cells = dict(zip((g["code"] for g in found["groups"]), found["rows"][0]["cells"], strict=True))
     assert found["rows"][0]["definition"] == "At least 30 % better"
     assert (cells["KET"]["count"], cells["KET"]["n"]) == (1, 2)
+
+
+def test_who_had_an_event_that_the_plan_names_is_a_non_responder_whatever_the_pain(tmp_path):
+    trial = kalm_trial(24, seed=4)
+    before = closed(trial, tmp_path / "before")
+    better = _better_by_30_percent(trial, tmp_path / "values")
+    rescued, ketamine, spared = better[:3]
+    day = {r["participant_id"]: r["started_at"].date() for r in trial.rows["infusion"]}
+    trial.rows["intercurrentevent"] = [
+        {"id": 900_001, "participant_id": rescued, "event": "ICE-2", "started_on": day[rescued] + timedelta(days=20)},
+        {"id": 900_002, "participant_id": ketamine, "event": "ICE-3", "started_on": day[ketamine] + timedelta(days=9)},
+        # The plan lets this one be a responder.
+        {"id": 900_003, "participant_id": spared, "event": "ICE-4", "started_on": day[spared] + timedelta(days=9)},
+    ]
+    after = closed(trial, tmp_path / "after")
+    counts = [sum(c["count"] for c in each["responders"]["rows"][0]["cells"]) for each in (before, after)]
+    assert counts == [len(better), len(better) - 2]
+    assert sum(cell["count"] for cell in after["responders"]["after_event"]) == 2
+    told = {event["id"]: sum(cell["count"] for cell in event["cells"]) for event in after["intercurrent_events"]}
+    assert (told["ICE-2"], told["ICE-3"], told["ICE-4"]) == (1, 1, 1)
+
+
+def _better_by_30_percent(trial: KalmTrial, folder: Path) -> list[int]:
+    """Who of the population fell by 30 per cent or more, from the rows."""
+    loaded = load_trial(trial.write(folder)[0], PLAN, look=1)
+    values = loaded.values(loaded.plan.primary_endpoint)[loaded.people["FAS"]]
+    return [int(key) for key in values.index[values["WK4"] <= 0.7 * values["BASE"] + 1e-9]]
 
 
 def test_every_mean_comes_with_its_n_and_missing(look):
