@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pandas as pd
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
@@ -114,7 +115,7 @@ def computed_or_failed(
     try:
         values = {**compute(), "about": about_look(look)}
         return values, rendered(values)
-    except (TrialError, DatabaseError, OSError, MemoryError):
+    except (TrialError, DatabaseError, OSError, MemoryError, SoftTimeLimitExceeded):
         raise
     except Exception as error:
         note("".join(traceback.format_exception(error)))

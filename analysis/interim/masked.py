@@ -46,6 +46,8 @@ def masked_result(
     Contrasts are A minus B (and so on through all pairs), two-sided; stopping rules are judged in every arm. There is
     no decision, no infusion day (its dissociation would name the arm) and no analysis that knows the active arm.
     """
+    if unknown := set(arms.dropna()) - set(labels):
+        raise ValueError(f"{len(unknown)} arms have no label, so they would be missing from every table.")
     loaded = load_trial(cut_dir, plan, look=look)
     names = sorted(labels.values())
     trial = replace(loaded, plan=_masked_plan(loaded.plan, names), names={name: f"Arm {name}" for name in names})

@@ -132,6 +132,9 @@ def test_another_database_that_holds_the_same_cut_gives_the_same_bytes(
         elsewhere = plan
         elsewhere.pk, elsewhere.study, elsewhere.protocol_version = None, study, version
         elsewhere.save(force_insert=True)
+    with django_as("unblinded"), acting(PERSON, "restored"), transaction.atomic(), connection.cursor() as cursor:
+        text = sha256_of(version.source.encode())
+        cursor.execute("SELECT concealed.pin_protocol(%s, %s, %s)", [study.pk, version.version, text])
     again = order_look(PERSON, study=study, number=1, cut=DataCut.objects.get())
     run_blinded()
     run_unblinded(elsewhere)
