@@ -1,6 +1,6 @@
 """Which label stands for which arm in masked reports: drawn once a study, sealed apart, read with a purpose.
 
-Works only for the role `unblinded`. See docs/adr/0010.
+Works only for the role `unblinded`. See docs/adr/0013.
 """
 
 from __future__ import annotations
