@@ -80,6 +80,7 @@ NOT_HERE = {
     "import_difference",
     "import_report",
     "import_odm",
+    "import_draft",
     "draft",
     "qst_compute",
     "visit_start",

@@ -160,3 +160,12 @@ def test_a_real_odm_file_is_taken_and_downloaded(manager: Client):
     report = take(manager, bring(manager, {"file": file}, study="VIRUS")["Location"]).content.decode()
     assert "165 new values" in report
     assert b"<ClinicalData" in manager.get(reverse("admin:import_odm", args=["VIRUS"])).content
+
+
+def test_the_forms_of_an_imported_study_are_offered_as_drafts(manager: Client):
+    report = take(manager, bring(manager, records(GOOD))["Location"]).content.decode()
+    assert "Forms of the study" in report
+    draft = manager.get(reverse("admin:import_draft", args=["SMALL", "pain"]))
+    assert b'worst: {label: "worst", min: 0, max: 10}' in draft.content
+    assert manager.get(reverse("admin:import_draft", args=["SMALL", "none"])).status_code == 404
+    assert client_of("data_manager", "dan").get(draft.wsgi_request.path).status_code == 404

@@ -10,17 +10,20 @@ from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 
 from outcomes.imports import ImportRefused, Refusal
+from outcomes.interchange.definitions import read_definitions
 from outcomes.interchange.exporting import export_odm
+from outcomes.interchange.instrument_drafts import Draft, as_yaml, drafts
 from outcomes.interchange.planning import Plan, plan
 from outcomes.interchange.reading import Brought
 from outcomes.interchange.redcap_records import Options
 from outcomes.interchange.reporting import Report, report_of
 from outcomes.interchange.sources import Source
+from outcomes.interchange.stored import definitions_in_force, study_element
 from outcomes.interchange.taking import Choices, may_bring_studies, take
 from outcomes.models import ImportReport, PendingFile, PendingImport
 from studies.errors import InvalidEntry, NotAllowed, TrialError
@@ -266,7 +269,38 @@ def import_report(request: HttpRequest, pk: int) -> HttpResponse:
     row = get_object_or_404(_reports(user_of(request)), imported_file=pk)
     report = Report.from_json(row.content)
     title = f"Import of {report.name}"
-    return page(request, "import_report.html", room="data", title=title, row=row, **_shown(report))
+    study = row.imported_file.study
+    return page(
+        request, "import_report.html", room="data", title=title, row=row, drafts=_drafts(study), **_shown(report)
+    )
+
+
+def _drafts(study: Study) -> list[Draft]:
+    """What the forms of a study would be as instruments."""
+    stored = definitions_in_force(study)
+    element = study_element(stored)
+    return drafts(read_definitions(element, stored.version_oid)) if stored and element else []
+
+
+@shows_refusals
+def draft(request: HttpRequest, code: str, key: str) -> HttpResponse:
+    """The draft of an instrument file for one form of an imported study: numbers and neutral labels."""
+    study = _managed(request, code)
+    found = next((each for each in _drafts(study) if each.key == key and each.items), None)
+    stored = definitions_in_force(study)
+    if found is None or stored is None:
+        raise Http404
+    text = as_yaml(found, source=stored.imported_file.name, sha256=stored.imported_file.sha256)
+    response = HttpResponse(text, content_type="application/yaml; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{key}.yaml"'
+    return response
+
+
+def _managed(request: HttpRequest, code: str) -> Study:
+    """A study whose data the person manages; others are told nothing of it."""
+    study = get_object_or_404(visible_studies(user_of(request)), code=code)
+    require(may_manage_data(user_of(request), study), "export the data of this study")
+    return study
 
 
 def _shown(report: Report) -> dict[str, Any]:
@@ -282,8 +316,7 @@ def _shown(report: Report) -> dict[str, Any]:
 @shows_refusals
 def odm(request: HttpRequest, code: str) -> HttpResponse:
     """What was imported of a study, as ODM 1.3.2, without what says who somebody is."""
-    study = get_object_or_404(visible_studies(user_of(request)), code=code)
-    require(may_manage_data(user_of(request), study), "export the data of this study")
+    study = _managed(request, code)
     out = io.StringIO()
     now = timezone.now()
     export_odm(study, out, created_at=now.isoformat(timespec="seconds"), identifying=False)
@@ -297,4 +330,5 @@ urls: list[tuple[str, View, str]] = [
     ("imports/waiting/<int:pk>/", difference, "import_difference"),
     ("imports/<int:pk>/", import_report, "import_report"),
     ("imports/studies/<slug:code>/odm/", odm, "import_odm"),
+    ("imports/studies/<slug:code>/drafts/<slug:key>/", draft, "import_draft"),
 ]
