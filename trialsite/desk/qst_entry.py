@@ -42,6 +42,11 @@ def _choices(label: str, choices: type[Any]) -> forms.ChoiceField:
     return forms.ChoiceField(label=label, choices=[("", "not tested"), *choices.choices], required=False)
 
 
+def _body_site(label: str) -> forms.CharField:
+    widget = forms.TextInput(attrs={"placeholder": "body site, in words"})
+    return forms.CharField(label=label, max_length=80, required=False, widget=widget)
+
+
 class CircumstancesForm(DeskForm):
     """How a session was run. `testers`: usernames with the names people know them by."""
 
@@ -63,12 +68,12 @@ class CircumstancesForm(DeskForm):
     )
     test_area = forms.ChoiceField(label="Test area", choices=[(a, a) for a in BODY_AREAS], initial="hand")
     test_side = forms.ChoiceField(label="Side of the test area", choices=_SIDES, required=False)
-    test_body_site = forms.CharField(label="Body site of the test area", max_length=80, required=False)
+    test_body_site = _body_site("Body site of the test area")
     control_area = forms.ChoiceField(
         label="Control area", choices=[("", "none"), *((a, a) for a in BODY_AREAS)], required=False
     )
     control_side = forms.ChoiceField(label="Side of the control area", choices=_SIDES, required=False)
-    control_body_site = forms.CharField(label="Body site of the control area", max_length=80, required=False)
+    control_body_site = _body_site("Body site of the control area")
     cpm_test_stimulus = _choices("Test stimulus", ConditioningStimulus.TestStimulus)
     cpm_timing = _choices("Timing", ConditioningStimulus.Timing)
     cpm_kind = _choices("Conditioning stimulus", ConditioningStimulus.Kind)
@@ -80,6 +85,12 @@ class CircumstancesForm(DeskForm):
         field = self.fields["tester"]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
         field.choices = list(testers.items())
+        # Three fields stand in one row under one heading: each is named for those who hear the page.
+        for name in _PLACES:
+            self.fields[name].widget.attrs["aria-label"] = self.fields[name].label or name
+
+
+_PLACES = ("test_area", "test_side", "test_body_site", "control_area", "control_side", "control_body_site")
 
 
 @dataclass(frozen=True)
