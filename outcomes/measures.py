@@ -97,7 +97,11 @@ def scale_of(measure: Measure) -> Scale:
     """
     if measure.source == QST:
         return Scale("worse")
-    key, name = measure.source
+    return scale_of_score(*measure.source)
+
+
+def scale_of_score(key: str, name: str) -> Scale:
+    """How the change of a score is judged, by its instrument's file. Raises UnknownInstrument, KeyError."""
     instrument = load_instrument(key)
     score = instrument.scores[name]
     begins_at_zero = score.range is not None and score.range[0] == 0

@@ -5,6 +5,7 @@ from django.views.generic import RedirectView
 
 from trialsite.closed import api, kits, looks
 from trialsite.closed.signing_in import SignIn, SignOut
+from trialsite.closed.timelines import CutTimelineView
 from trialsite.health import healthz, readyz
 
 urlpatterns = [
@@ -24,6 +25,7 @@ urlpatterns = [
     path("api/v1/looks/<int:number>/report.pdf/", api.ReportView.as_view()),
     path("api/v1/cuts/", api.CutsView.as_view()),
     path("api/v1/cuts/<str:cut>/files/<str:file>/", api.CutFileView.as_view()),
+    path("api/v1/cuts/<str:cut>/timeline/", CutTimelineView.as_view()),
     path("api/v1/kits/", api.KitsView.as_view()),
     path("api/v1/openapi.json", api.SchemaView.as_view()),
     # Reports are sealed as they are, without an icon of their own; browsers then ask here.

@@ -130,7 +130,7 @@ def test_the_participants_page_shows_the_course_with_its_numbers(followed: BusyS
     page = followed.as_("coordinator").get(f"/admin/participants/{followed.first.identifier}/").content.decode()
     assert "Mood (MADRS)" in page
     assert '<td class="number">-10.0</td><td class="number">-50 %</td><td>≥ 50 %</td><td>better</td>' in page
-    assert "important difference 2 points (minimal)" in page
+    assert "Important difference: 2 points (minimal)." in page
 
 
 def test_the_studys_page_shows_the_pooled_course_and_says_that_nobody_knows_an_arm(followed: BusySite):

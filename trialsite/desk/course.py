@@ -8,16 +8,17 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
+from outcomes.change import Scale
 from outcomes.course import Point, axis_of, course_of, followed
 from outcomes.group_course import FEWEST, group_course
-from outcomes.measures import DIMENSIONS, scale_of
+from outcomes.measures import DIMENSIONS, Measure, scale_of
 from outcomes.scoring.instrument import ImportantDifference
 from studies.models import Participant, Study
 from studies.permissions import visible_sites, visible_studies
 from trialsite.desk.course_plot import course_plot, group_plot
 from trialsite.desk.page import View, page, user_of
 
-_CROSSED = {"better": "better", "worse": "worse", "neither": "not reached", None: ""}
+_CROSSED = {"better": "better", "worse": "worse", "neither": "no", None: ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Row:
     """One value in the table beside the drawing, in words."""
 
     visit: str
-    value: float
+    value: str
     change: str
     percent: str
     responder: str
@@ -46,20 +47,32 @@ def course_card(person: Participant) -> dict[str, Any]:
         "course_plot": course_plot(points, axis, bands),
         "course_axis": axis,
         "course_tables": [
-            (measure.label, DIMENSIONS[measure.dimension], _stated(scales[measure.key].important), rows)
+            _table(measure, scales[measure.key], rows)
             for measure in measures
             if (rows := [_row(point) for point in points if point.measure == measure.key])
         ],
     }
 
 
+def _table(measure: Measure, scale: Scale, rows: list[Row]) -> dict[str, Any]:
+    """One measure in numbers; a column that has nothing to say is left out."""
+    return {
+        "label": measure.label,
+        "dimension": DIMENSIONS[measure.dimension],
+        "important": _stated(scale.important),
+        "percents": scale.begins_at_zero,
+        "rows": rows,
+    }
+
+
 def _row(point: Point) -> Row:
     change = point.change
+    value = f"{point.value:.1f}"
     if change is None:
-        return Row(point.visit, point.value, "baseline" if point.baseline else "", "", "", "")
+        return Row(point.visit, value, "baseline" if point.baseline else "", "", "", "")
     return Row(
         point.visit,
-        point.value,
+        value,
         f"{change.change:+.1f}",
         "" if change.percent is None else f"{change.percent:+.0f} %",
         "≥ 50 %" if change.responder_50 else "≥ 30 %" if change.responder_30 else "",
@@ -85,7 +98,13 @@ def study_course(request: HttpRequest, code: str) -> HttpResponse:
         raise Http404
     course = group_course(user, study=study, site=site)
     tables = [
-        (line.measure.label, DIMENSIONS[line.measure.dimension], _stated(line.important), line.points)
+        {
+            "label": line.measure.label,
+            "dimension": DIMENSIONS[line.measure.dimension],
+            "important": _stated(line.important),
+            "percents": any(point.responder_30.n for point in line.points),
+            "points": line.points,
+        }
         for line in course.lines
     ]
     return page(

@@ -100,34 +100,22 @@ def _drawing(series: Sequence[Series], axis: Axis) -> SafeString:
     marks = [mark for line in series for mark in line.marks]
     across = _Scale([mark.day for mark in marks], LEFT, WIDTH - RIGHT, MOST_DAY_TICKS, finest=1)
     bottom = len(series) * (HEAD + PANEL)
-    panels = [_panel(line, across, HEAD + place * (HEAD + PANEL)) for place, line in enumerate(series)]
+    infusion = across.at(0) if axis == "Days from the infusion" and across.holds(0) else None
+    panels = [_panel(line, across, HEAD + place * (HEAD + PANEL), infusion) for place, line in enumerate(series)]
     ticks = {tick: f"{tick:g}" for tick in across.ticks}
     if axis == "Visits in order":
         ticks = {mark.day: mark.visit for mark in marks}
     return format_html(
-        '<svg class="plot" viewBox="0 0 {w} {h}" role="img" aria-label="{about}">{panels}{infusion}{marks}'
+        '<svg class="plot" viewBox="0 0 {w} {h}" role="img" aria-label="{about}">{panels}{marks}'
         '<text x="{middle}" y="{low}" text-anchor="middle">{axis}</text></svg>',
         w=WIDTH,
         h=bottom + FOOT,
         about=f"{', '.join(line.label for line in series)} over time; the numbers are in the table below",
-        infusion=_infusion(axis, across, bottom),
         panels=SafeString("".join(panels)),
         marks=_texts(((across.at(tick), bottom + 16, text) for tick, text in ticks.items()), "middle"),
         middle=(LEFT + WIDTH - RIGHT) / 2,
         low=bottom + FOOT - 8,
         axis=axis,
-    )
-
-
-def _infusion(axis: Axis, across: _Scale, bottom: float) -> SafeString:
-    """The dotted line of the infusion day; of one that is only planned, or of visits in order, there is none."""
-    if axis != "Days from the infusion" or not across.holds(0):
-        return mark_safe("")
-    return format_html(
-        '<path d="M{x},{head}V{y}" stroke="currentColor" stroke-dasharray="2 3" opacity=".7"/>',
-        x=across.at(0),
-        head=HEAD,
-        y=bottom,
     )
 
 
@@ -160,11 +148,11 @@ def _step(least: float) -> float:
     return next(step for step in (power, 2 * power, 5 * power, 10 * power) if step >= least)
 
 
-def _panel(line: Series, across: _Scale, top: int) -> SafeString:
+def _panel(line: Series, across: _Scale, top: int, infusion: float | None) -> SafeString:
     up = _Scale(line.extent, top + PANEL, top, MOST_VALUE_TICKS)
     marks = sorted(line.marks, key=lambda mark: mark.day)
     return format_html(
-        '<text x="{left}" y="{name}" font-weight="600">{label}</text>{level}'
+        '<text x="{left}" y="{name}" font-weight="600">{label}</text>{level}{infusion}'
         '<path d="M{left},{top}V{bottom}H{right}" fill="none" stroke="currentColor" opacity=".5"/>{ticks}'
         '<g fill="{colour}" stroke="none"><polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
         "{intervals}{shapes}</g>",
@@ -172,6 +160,7 @@ def _panel(line: Series, across: _Scale, top: int) -> SafeString:
         name=top - 8,
         label=line.label,
         level=_level(line, up),
+        infusion=_dotted(infusion, top),
         top=top,
         bottom=top + PANEL,
         right=WIDTH - RIGHT,
@@ -184,6 +173,18 @@ def _panel(line: Series, across: _Scale, top: int) -> SafeString:
             '<path d="{}" transform="translate({} {})"><title>{}</title></path>',
             ((SHAPES[line.dimension], across.at(mark.day), up.at(mark.value), mark.title) for mark in marks),
         ),
+    )
+
+
+def _dotted(at: float | None, top: int) -> SafeString:
+    """The infusion day in a panel; of one that is only planned, or of visits in order, there is none."""
+    if at is None:
+        return mark_safe("")
+    return format_html(
+        '<path d="M{at},{top}V{bottom}" stroke="currentColor" stroke-dasharray="2 3" opacity=".7"/>',
+        at=at,
+        top=top,
+        bottom=top + PANEL,
     )
 
 
