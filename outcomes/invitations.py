@@ -151,16 +151,23 @@ def make_link(user: User, *, invitation: Invitation) -> str:
 
     Returns the token, to be put behind the door's address. Raises NotAllowed, AlreadyDone for a form that is closed.
     """
+    now = timezone.now()
     _require_open(user, invitation)
-    return door_keys.issue(invitation, DoorKey.Kind.LINK, at=timezone.now(), expires_at=invitation.expires_at)
+    return open_up(invitation, DoorKey.Kind.LINK, at=now, expires_at=invitation.expires_at)
 
 
 @verb(because="code made for the participant")
 def make_code(user: User, *, invitation: Invitation) -> str:
     """A short code that opens the form once, within a day, also on a second device. Raises NotAllowed, AlreadyDone."""
-    _require_open(user, invitation)
     now = timezone.now()
-    return door_keys.issue(invitation, DoorKey.Kind.CODE, at=now, expires_at=now + door_keys.LONG_LIFE)
+    _require_open(user, invitation)
+    return open_up(invitation, DoorKey.Kind.CODE, at=now, expires_at=now + door_keys.LONG_LIFE)
+
+
+def open_up(invitation: Invitation, kind: DoorKey.Kind, *, at: datetime, expires_at: datetime) -> str:
+    """Make a link or code, in the verb of whoever makes it: that it was made is in the trail, what it is nowhere."""
+    Invitation.objects.filter(pk=invitation.pk).update(opened_up_at=at)
+    return door_keys.issue(invitation, kind, at=at, expires_at=expires_at)
 
 
 @verb(because="invitation taken back")

@@ -1,4 +1,5 @@
-"""Reminders of the diary: one e-mail an evening, with a link, to those who have not answered and want to be asked.
+"""E-mails with a link: reminders of the diary, one an evening, to those who have not answered and want to be asked;
+and the link to a form that the site asks for.
 
 Nothing in it names the illness, the drug, the study or the person. The address is read from the encrypted contact
 details for the moment of sending, and stands nowhere else.
@@ -13,16 +14,16 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
-from django.utils import translation
+from django.utils import timezone, translation
 
-from outcomes import door_keys
 from outcomes.contact_preferences import contact_of, is_quiet, language_of, preference_of, zone_of
-from outcomes.invitations import Askable, askable, ensure
-from outcomes.models import DoorKey, Reminder
+from outcomes.invitations import Askable, askable, ensure, make_link, open_up
+from outcomes.models import DoorKey, Invitation, Reminder
 from studies import identity
 from studies.acting import Program, acting
-from studies.errors import ConsentMissing
-from studies.models import Participant, Study
+from studies.errors import ConsentMissing, InvalidEntry, TrialError
+from studies.models import ContactDetails, Participant, Study, User
+from studies.permissions import may_see_identity, require
 
 REMINDING = Program("diary reminders")
 # A beat that was late still reminds, but not in the middle of the night.
@@ -50,7 +51,7 @@ def _remind(person: Participant, at: datetime) -> bool:
     form = next((f for f in askable(person, now=at) if f.day == day), None) if day else None
     if day is None or form is None:
         return False
-    address = identity.decrypt(person.contact.ciphertext).get("email", "")
+    address = _address(person)
     if not address:
         return False
     claimed = _claim(person, form, day, at)
@@ -77,14 +78,14 @@ def _claim(person: Participant, form: Askable, day: date, at: datetime) -> tuple
             if invitation.begun_at is not None or Reminder.objects.filter(participant=person, day=day).exists():
                 return None
             reminder = Reminder.objects.create(participant=person, invitation=invitation, day=day)
-            link = door_keys.issue(invitation, DoorKey.Kind.LINK, at=at, expires_at=invitation.expires_at)
+            link = open_up(invitation, DoorKey.Kind.LINK, at=at, expires_at=invitation.expires_at)
             return reminder, link
     except (ConsentMissing, IntegrityError):
         return None
 
 
 def _send(reminder: Reminder, address: str, token: str, at: datetime) -> bool:
-    message = diary_message(reminder.participant, address, token)
+    message = _message(reminder.participant, address, token, today=True)
     try:
         message.send()
     except (SMTPException, OSError) as error:
@@ -97,15 +98,48 @@ def _send(reminder: Reminder, address: str, token: str, at: datetime) -> bool:
     return not reminder.failure
 
 
-def diary_message(participant: Participant, address: str, token: str) -> EmailMessage:
-    """The e-mail in the participant's language, with the link that opens today's entry."""
-    with translation.override(language_of(participant)):
-        text = render_to_string(
-            "participant_door/reminder.txt",
-            {"link": link_of(token), "telephone": contact_of(participant.site).telephone},
+class MailNotSent(TrialError):
+    """The mail server did not take an e-mail."""
+
+    code = "mail_not_sent"
+
+
+def mail_link(user: User, *, invitation: Invitation) -> None:
+    """Make a link and mail it to the participant. Nobody else sees it, the sender neither.
+
+    Raises NotAllowed for all but the site's own staff, AlreadyDone, InvalidEntry without an address, MailNotSent.
+    """
+    person = invitation.participant
+    require(may_see_identity(user, person.site), "write to this participant")
+    address = _address(person)
+    if not address:
+        raise InvalidEntry(
+            "No e-mail address of this participant is known. Enter it below Contact, or hand the link over."
         )
-        subject = render_to_string("participant_door/reminder_subject.txt").strip()
-        return EmailMessage(subject, text, to=[address])
+    token = make_link(user, invitation=invitation)
+    try:
+        _message(person, address, token, today=_is_of_today(invitation)).send()
+    except (SMTPException, OSError) as error:
+        raise MailNotSent(
+            f"The mail server did not take it ({type(error).__name__}). Try again, or make a link."
+        ) from error
+
+
+def _address(person: Participant) -> str:
+    details = ContactDetails.objects.filter(participant=person).first()
+    return identity.decrypt(details.ciphertext).get("email", "") if details else ""
+
+
+def _is_of_today(invitation: Invitation) -> bool:
+    return invitation.day == timezone.now().astimezone(zone_of(invitation.participant)).date()
+
+
+def _message(participant: Participant, address: str, token: str, *, today: bool) -> EmailMessage:
+    """The e-mail in the participant's language, with the link that opens the form. today: it is the diary's."""
+    about = {"link": link_of(token), "telephone": contact_of(participant.site).telephone, "today": today}
+    with translation.override(language_of(participant)):
+        subject = render_to_string("participant_door/reminder_subject.txt", about).strip()
+        return EmailMessage(subject, render_to_string("participant_door/reminder.txt", about), to=[address])
 
 
 def link_of(token: str) -> str:

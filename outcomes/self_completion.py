@@ -80,7 +80,9 @@ def let_in(key: DoorKey, *, at: datetime) -> str | None:
 
 def code_for_another_device(invitation: Invitation, *, at: datetime) -> str:
     """A code that opens the same form on a second device within half an hour, once."""
-    return door_keys.issue(invitation, DoorKey.Kind.CODE, at=at, expires_at=at + door_keys.SHORT_LIFE)
+    with acting(as_participant(invitation.participant), "code for a second device"), transaction.atomic():
+        Invitation.objects.filter(pk=invitation.pk).update(opened_up_at=at)
+        return door_keys.issue(invitation, DoorKey.Kind.CODE, at=at, expires_at=at + door_keys.SHORT_LIFE)
 
 
 def answers_so_far(invitation: Invitation) -> dict[str, OwnAnswer]:

@@ -34,6 +34,7 @@ class Invitation(Record):
     opens_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     language = models.CharField(max_length=20, blank=True, default="", help_text="In which it was shown last")
+    opened_up_at = models.DateTimeField(null=True, blank=True, help_text="When a link or code to it was last made")
     begun_at = models.DateTimeField(null=True, blank=True, help_text="When a device first opened it")
     submitted_at = models.DateTimeField(null=True, blank=True)
     submitted_device_at = models.DateTimeField(null=True, blank=True)

@@ -16,10 +16,11 @@ from django.test import Client
 from django.utils import timezone
 
 from outcomes.contact_preferences import is_quiet, save_preference, save_site_contact
-from outcomes.models import Invitation, Reminder
-from outcomes.reminders import remind
+from outcomes.models import DoorKey, Invitation, Reminder
+from outcomes.reminders import MailNotSent, mail_link, remind
 from studies.consents import withdraw_consent
-from studies.errors import InvalidEntries, NotAllowed
+from studies.enrolment import save_contact
+from studies.errors import InvalidEntries, InvalidEntry, NotAllowed
 from studies.models import AuditEvent
 from tests.outcomes.diary_keeper import EMAIL, Keeper, make_keeper
 
@@ -142,3 +143,38 @@ def test_on_days_without_a_diary_nobody_is_reminded(keeper):
     far = evening(keeper) + timedelta(days=40)
     with time_machine.travel(far, tick=False):
         assert remind(at=far) == 0
+
+
+def test_the_site_mails_a_link_that_nobody_else_sees(keeper):
+    asked = keeper.invited(keeper.form("phq9"))
+    mail_link(keeper.coordinator, invitation=asked)
+    message = mail.outbox[0]
+    assert (message.to, message.subject) == ([EMAIL], "Ihre Fragen liegen bereit")
+    link = re.search(r"(/p/\S+)", str(message.body))
+    assert link is not None
+    assert Client().get(link[1]).status_code == 200
+    made = AuditEvent.objects.filter(kind="invitation", operation="update").get()
+    assert (made.actor, made.reason, list(made.new)) == (
+        "coordinator",
+        "link made for the participant",
+        ["opened_up_at"],
+    )
+
+
+def test_no_link_is_made_for_who_cannot_be_written_to(keeper):
+    asked = keeper.invited()
+    with pytest.raises(NotAllowed):
+        mail_link(keeper.people["data_manager"], invitation=asked)
+    save_contact(keeper.coordinator, participant=keeper.participant, contact={"name": "P."}, reason="no e-mail")
+    with pytest.raises(InvalidEntry, match="No e-mail address"):
+        mail_link(keeper.coordinator, invitation=asked)
+    assert not DoorKey.objects.exists()
+
+
+def test_a_mail_that_was_not_taken_is_told(keeper, monkeypatch):
+    def refuse(self: EmailMessage, fail_silently: bool = False) -> int:
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(EmailMessage, "send", refuse)
+    with pytest.raises(MailNotSent, match="ConnectionRefusedError"):
+        mail_link(keeper.coordinator, invitation=keeper.invited())

@@ -17,10 +17,10 @@ from outcomes import contact_preferences, invitations
 from outcomes.compliance import Compliance, compliance_of, weekly_means
 from outcomes.diary import day_zero
 from outcomes.models import ContactPreference, DoorKey, Invitation, Response
-from outcomes.reminders import link_of
+from outcomes.reminders import link_of, mail_link
 from studies.errors import TrialError
 from studies.models import Installation, Participant, Study
-from studies.permissions import may_invite, may_set_site_contact, require, visible_sites
+from studies.permissions import may_invite, may_see_identity, may_set_site_contact, require, visible_sites
 from trialsite.desk.fields import DeskForm
 from trialsite.desk.page import (
     View,
@@ -77,6 +77,10 @@ def _act(request: HttpRequest, person: Participant) -> dict[str, Any]:
         offered = invitations.askable(person, now=timezone.now())
         form = next((f for f in offered if f.slug == wanted), None) or invitations.Askable("", "This form")
         invitation = invitations.invite(user, participant=person, form=form)
+        if "mail" in request.POST:
+            mail_link(user, invitation=invitation)
+            say(request, "Sent to the participant's e-mail address. The link works once.")
+            return {}
         return {"invitation": invitation, "link": link_of(invitations.make_link(user, invitation=invitation))}
     rows = person.invitations.select_related("instrument", "visit")
     invitation = get_object_or_404(rows, pk=int(request.POST.get("invitation", "0") or 0))
@@ -112,6 +116,7 @@ def _page(request: HttpRequest, person: Participant, shown: dict[str, Any], erro
         zone=contact_preferences.zone_of(person, wished),
         contact=contact_preferences.contact_of(person.site),
         may_set_contact=may_set_site_contact(user_of(request), person.site),
+        may_mail=may_see_identity(user_of(request), person.site),
         shown=shown,
         errors=errors,
         door=f"{settings.DOOR_ADDRESS}/p/",
