@@ -20,8 +20,8 @@ from tests.validation.report import verdict, written
 FILE = Path(__file__).parents[2] / "docs" / "validation.md"
 # Those that take longest begin first, so that both processes end together.
 ALL: tuple[Simulation, ...] = (
-    *simulations.SIMULATIONS,
     *simulations_dissociation.SIMULATIONS,
+    *simulations.SIMULATIONS,
     *simulations_mediation.SIMULATIONS,
 )
 

@@ -5,6 +5,7 @@ version; `SIMULATIONS` are those of `make validate`.
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -128,7 +129,11 @@ def _fit_the_rest(found: ManyContrasts, response: FloatArray, known: FloatArray)
     """Trials that were left out of the joint fit, one by one."""
     for trial in np.flatnonzero(~found.converged):
         frame = _long(response[trial], known[trial])
-        for method, errors in (("satterthwaite", found.se), ("kenward_roger", found.se_kenward_roger)):
+        methods: tuple[tuple[Any, FloatArray], ...] = (
+            ("satterthwaite", found.se),
+            ("kenward_roger", found.se_kenward_roger),
+        )
+        for method, errors in methods:
             fit = mmrm.fit(
                 frame, response="value", subject="subject", visit="visit", arm="arm", reference=0.0,
                 covariates=("baseline",), covariates_by_visit=("baseline",), df=method,

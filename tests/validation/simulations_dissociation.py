@@ -32,22 +32,22 @@ OUTCOMES = {"S": "nrs", "Q": "qst_composite"}
 
 def recovery() -> list[Finding]:
     """The default scenario: level and change contrasts."""
-    return contrasts("default", replicates=2000, seed=1_000_000, days=DAYS)
+    return contrasts("default", replicates=1000, seed=1_000_000, days=DAYS)
 
 
 def reversal() -> list[Finding]:
     """The scenario in which sensory testing outlasts pain: the contrast has the other sign."""
-    return contrasts("mirror", replicates=500, seed=2_000_000, days=(28,))
+    return contrasts("mirror", replicates=300, seed=2_000_000, days=(28,))
 
 
 def null_contrast() -> list[Finding]:
     """Both dimensions improve alike: type-I error of the contrast, by the model and by flipping signs."""
-    return rejections("null_dissociation", replicates=2000, seed=3_000_000)
+    return rejections("null_dissociation", replicates=1000, seed=3_000_000)
 
 
 def null_effect() -> list[Finding]:
     """No effect at all: type-I error of the effect on pain itself."""
-    return rejections("null_global", replicates=2000, seed=4_000_000)
+    return rejections("null_global", replicates=1000, seed=4_000_000)
 
 
 def bootstrap_interval() -> list[Finding]:
@@ -57,26 +57,30 @@ def bootstrap_interval() -> list[Finding]:
 
 def days_in_response() -> list[Finding]:
     """Time in response, and how its difference between dimensions differs between arms."""
-    return times_in_response(replicates=1000, seed=6_000_000)
+    return times_in_response(replicates=500, seed=6_000_000)
 
 
 def half_lives() -> list[Finding]:
     """The ratio of half-lives."""
-    return half_life_ratios(replicates=300, draws=400, seed=7_000_000)
+    return half_life_ratios(replicates=200, draws=400, seed=7_000_000)
 
 
 SIMULATIONS = (
-    recovery, bootstrap_interval, null_contrast, null_effect, reversal, days_in_response, half_lives,
+    bootstrap_interval, recovery, null_contrast, null_effect, reversal, days_in_response, half_lives,
 )  # fmt: skip
 
 
-def improvements(frame: pd.DataFrame, days: Sequence[int] = DAYS) -> pd.DataFrame:
-    """The table of `joint_model`: improvement in observed baseline SDs, both arms together, each about its mean."""
+def improvements(
+    frame: pd.DataFrame, days: Sequence[int] = DAYS, units: dict[str, float] | None = None
+) -> pd.DataFrame:
+    """The table of `joint_model`: improvement in `units` by dimension, by default the baseline SDs observed in both
+    arms together, each about its mean.
+    """
     rows = []
     start = frame[frame["day"] == 0].set_index("participant")
     arm = np.where(start["arm"] == "active", "KET", "MDZ")
     for dimension, column in OUTCOMES.items():
-        spread = sqrt(float(start.groupby("arm")[column].var().mean()))
+        spread = units[dimension] if units else sqrt(float(start.groupby("arm")[column].var().mean()))
         for day in days:
             value = frame[frame["day"] == day].set_index("participant")[column]
             rows.append(
@@ -106,6 +110,12 @@ def true_contrast(day: float, parameters: Parameters) -> float:
     return true_effect("S", day, parameters) - true_effect("Q", day, parameters)
 
 
+def true_units(parameters: Parameters) -> dict[str, float]:
+    """The baseline SD of each dimension in the population, sites included."""
+    scale = sqrt(1 + parameters.latent.site_sd**2)
+    return {dimension: parameters.continuous[column].slope * scale for dimension, column in OUTCOMES.items()}
+
+
 def fitted(seed: int, parameters: Parameters, days: Sequence[int] = DAYS) -> tuple[pd.DataFrame, JointModel]:
     """One simulated trial and its joint model."""
     frame = improvements(continuous_trial(seed, ARMS, parameters), days)
@@ -114,12 +124,13 @@ def fitted(seed: int, parameters: Parameters, days: Sequence[int] = DAYS) -> tup
 
 def own_contrast(frame: pd.DataFrame, day: float, parameters: Parameters) -> float:
     """C(day) in the baseline SDs of one trial."""
-    found = {}
+    found: dict[Any, float] = {}
+    dimension: Any
     start = frame.drop_duplicates(["subject", "dimension"])
     for dimension, column in OUTCOMES.items():
         mine = start[start["dimension"] == dimension]
         spread = sqrt(float(mine.groupby("arm")["baseline"].var().mean()))
-        latent = float(drug_effect(np.array([day]), parameters.latent)[0, DIMENSIONS.index(dimension)])  # type: ignore[arg-type]
+        latent = float(drug_effect(np.array([day]), parameters.latent)[0, DIMENSIONS.index(dimension)])
         found[dimension] = parameters.continuous[column].slope * latent / spread
     return found["S"] - found["Q"]
 
@@ -213,26 +224,44 @@ def _effect(model: JointModel, dimension: str, day: int) -> Estimate:
 
 
 def rejections(scenario: str, *, replicates: int, seed: int) -> list[Finding]:
-    """Type-I error where a scenario holds no effect: of C(28) and C(28) - C(1), and of pain where it has none."""
+    """Type-I error where a scenario holds no effect: of C(28) and C(28) - C(1), and of pain where it has none.
+
+    Both dimensions are in the SDs of the population: in those of one trial, which differ by a few per cent, equal
+    effects on both are not quite equal, and what rejects that is no error. How often it does so in observed units is
+    reported.
+    """
     parameters = load_parameters(scenario)
     tests: dict[str, list[bool]] = {
         "C(28), Kenward-Roger": [],
         "C(28) - C(1), Kenward-Roger": [],
         "C(28), signs flipped": [],
+        "C(28) in observed SDs, signs flipped": [],
     }
     pain: list[Estimate] = []
     for replicate in range(replicates):
-        frame, model = fitted(seed + replicate, parameters)
+        trial = continuous_trial(seed + replicate, ARMS, parameters)
+        frame = improvements(trial, units=true_units(parameters))
+        model = dissociation.joint_model(frame)
         rng = np.random.default_rng(seed + replicate)
         ps = (
             model.level_contrast(28).p,
             model.change_contrast(1, 28).p,
             dissociation.sign_flip(frame, day=28, rng=rng, draws=499).p,
+            dissociation.sign_flip(improvements(trial), day=28, rng=rng, draws=499).p,
         )
         for kept, p in zip(tests.values(), ps, strict=True):
             kept.append(p is not None and p <= 0.05)
         pain.append(_effect(model, "S", 28))
-    found = [rate(f"{scenario}: {name}", kept) for name, kept in tests.items()]
+    *judgeable, observed = [rate(f"{scenario}: {name}", kept) for name, kept in tests.items()]
+    found = [
+        *judgeable,
+        reported(
+            observed.name,
+            "DOMAIN 6.5, scale note: the unit is itself an estimate",
+            estimate=observed.estimate,
+            monte_carlo_error=observed.monte_carlo_error,
+        ),
+    ]
     if scenario == "null_global":
         found.append(rate(f"{scenario}: effect on pain at day 28", [(each.p or 1.0) <= 0.05 for each in pain]))
     else:

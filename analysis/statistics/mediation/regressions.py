@@ -1,7 +1,7 @@
 """The linear models of mediation: who is in them, their coefficients, and their coefficients in many resamples."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any, get_args
 
@@ -40,8 +40,13 @@ class Participants:
 
     def take(self, rows: NDArray[np.intp]) -> "Participants":
         """Some of the participants, repeats allowed."""
-        parts = (self.treatment, self.mediators, self.outcome, self.covariates)
-        return Participants(*(part[rows] for part in parts), self.left_out, self.names)
+        return replace(
+            self,
+            treatment=self.treatment[rows],
+            mediators=self.mediators[rows],
+            outcome=self.outcome[rows],
+            covariates=self.covariates[rows],
+        )
 
 
 @dataclass(frozen=True)

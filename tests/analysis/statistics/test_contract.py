@@ -150,8 +150,8 @@ def estimate(*, tested: bool = False) -> set[str]:
 
 TWO_LOOKS = sequential.design([0.5, 1.0], futility=sequential.hwang_shih_decani(-2))
 TABLE = {"estimate", "se", "df", "t", "p", "lower", "upper"}
-RNG = np.random.default_rng
-ONE_PATH = {"treatment": "t", "mediator": "m1", "outcome": "y"}
+COLUMNS: Any = PARTS
+ONE_PATH: Any = {"treatment": "t", "mediator": "m1", "outcome": "y"}
 EVENTS = pd.DataFrame({"day": range(1, 13), "lost": [1, 0, 1] * 4, "dose": [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]})
 PERIODS = pd.DataFrame(
     [
@@ -168,7 +168,7 @@ def crossed() -> ancova.CrossoverFit:
     )
 
 
-def kaplan_meier() -> pd.DataFrame:
+def kaplan_meier() -> survival.KaplanMeier:
     return survival.kaplan_meier(EVENTS["day"], EVENTS["lost"])
 
 
@@ -181,7 +181,7 @@ def ancova_fit() -> ancova.AncovaFit:
 
 
 def imputed(**options: Any) -> pd.DataFrame:
-    return imputation.conditional_mean(trial(subjects=20, visits=2), **PARTS, **options)
+    return imputation.conditional_mean(trial(subjects=20, visits=2), **COLUMNS, **options)
 
 
 RESULTS: list[tuple[str, Callable[[], Any], set[str]]] = [
@@ -212,7 +212,7 @@ RESULTS: list[tuple[str, Callable[[], Any], set[str]]] = [
     ),
     (
         "mmrm",
-        lambda: mmrm.fit(trial(), **PARTS),
+        lambda: mmrm.fit(trial(), **COLUMNS),
         {
             "log_likelihood",
             "aic",
@@ -226,11 +226,15 @@ RESULTS: list[tuple[str, Callable[[], Any], set[str]]] = [
             "coefficients",
         },
     ),
-    ("mmrm coefficients", lambda: mmrm.fit(trial(), **PARTS).coefficients, {"term", *TABLE}),
-    ("mmrm means", lambda: mmrm.fit(trial(), **PARTS).ls_means(), {"arm", "visit", *(TABLE - {"t", "p"})}),
-    ("mmrm contrasts", lambda: mmrm.fit(trial(), **PARTS).contrasts(), {"arm", "visit", *TABLE}),
-    ("mmrm test", lambda: mmrm.fit(trial(), **PARTS).test(np.eye(8)[1]), {"F", "numerator_df", "denominator_df", "p"}),
-    ("first converging", lambda: mmrm.fit_first_converging(trial(), **PARTS), {"covariance_structure"}),
+    ("mmrm coefficients", lambda: mmrm.fit(trial(), **COLUMNS).coefficients, {"term", *TABLE}),
+    ("mmrm means", lambda: mmrm.fit(trial(), **COLUMNS).ls_means(), {"arm", "visit", *(TABLE - {"t", "p"})}),
+    ("mmrm contrasts", lambda: mmrm.fit(trial(), **COLUMNS).contrasts(), {"arm", "visit", *TABLE}),
+    (
+        "mmrm test",
+        lambda: mmrm.fit(trial(), **COLUMNS).test(np.eye(8)[1]),
+        {"F", "numerator_df", "denominator_df", "p"},
+    ),
+    ("first converging", lambda: mmrm.fit_first_converging(trial(), **COLUMNS), {"covariance_structure"}),
     ("ancova", ancova_fit, {"coefficients", "residual_sd", "r_squared"}),
     ("ancova coefficients", lambda: ancova_fit().coefficients, {"term", *TABLE}),
     ("ancova means", lambda: ancova_fit().ls_means(), {"arm", "estimate", "se", "lower", "upper"}),
@@ -254,7 +258,7 @@ RESULTS: list[tuple[str, Callable[[], Any], set[str]]] = [
         {"odds_ratio", "chi_square", "chi_square_continuity", "p", "risk_difference"},
     ),
     ("curve", kaplan_meier, {"group", "time", "at_risk", "survival", "se", "lower", "upper", "median"}),
-    ("curve's median", lambda: kaplan_meier().median["all"], estimate()),  # type: ignore[index]
+    ("curve's median", lambda: kaplan_meier().median["all"], estimate()),
     (
         "logrank",
         lambda: survival.logrank([1, 2, 3, 4], [1, 1, 1, 0], list("abab")),
@@ -326,9 +330,9 @@ def test_a_result_has_the_fields_of_the_contract(make, fields):
 
 def test_results_cannot_be_changed():
     with pytest.raises(AttributeError, match="cannot assign"):
-        TWO_LOOKS.drift = 0.0  # type: ignore[misc]
+        TWO_LOOKS.drift = 0.0
     with pytest.raises(AttributeError, match="cannot assign"):
-        imputation.pool([1.0, 2.0], [1.0, 1.0]).estimate = 0.0  # type: ignore[misc]
+        imputation.pool([1.0, 2.0], [1.0, 1.0]).estimate = 0.0
 
 
 def test_repeated_intervals_come_apart_by_place():

@@ -30,7 +30,9 @@ from tests.analysis.statistics.test_dissociation import made_up, times
 from tests.analysis.statistics.test_mediation import two_mediators
 from tests.analysis.statistics.test_mmrm_identities import PARTS, trial
 
-Frame = pd.DataFrame
+# Hostile data are of the wrong type too, so that their types say nothing.
+Frame = Any
+COLUMNS: Any = PARTS
 REPEATED = trial(subjects=20, visits=3, missing=0.1)
 ONCE = REPEATED[REPEATED["visit"] == 1]
 PATHS = two_mediators(n=40)
@@ -49,7 +51,7 @@ FUNCTIONS: dict[str, tuple[Frame, tuple[str, str, str | None, str | None], Calla
     "mmrm.fit": (
         REPEATED,
         ("y", "arm", "visit", "base"),
-        lambda f: mmrm.fit(f, **PARTS, covariates=["base"]).contrasts(),
+        lambda f: mmrm.fit(f, **COLUMNS, covariates=["base"]).contrasts(),
     ),
     "ancova.fit": (
         ONCE,
@@ -59,12 +61,12 @@ FUNCTIONS: dict[str, tuple[Frame, tuple[str, str, str | None, str | None], Calla
     "imputation.conditional_mean": (
         REPEATED,
         ("y", "arm", "visit", "base"),
-        lambda f: imputation.conditional_mean(f, **PARTS, covariates=["base"], strategy="JR"),
+        lambda f: imputation.conditional_mean(f, **COLUMNS, covariates=["base"], strategy="JR"),
     ),
     "imputation.multiple": (
         REPEATED,
         ("y", "arm", "visit", "base"),
-        lambda f: imputation.multiple(f, **PARTS, covariates=["base"], strategy="CR", imputations=2, rng=rng()),
+        lambda f: imputation.multiple(f, **COLUMNS, covariates=["base"], strategy="CR", imputations=2, rng=rng()),
     ),
     "mediation.mediate": (
         PATHS,
@@ -210,9 +212,9 @@ def test_an_arm_that_is_not_there_is_named(name):
 @pytest.mark.parametrize(
     "call",
     [
-        lambda f, s: mmrm.fit(f, **PARTS, covariates=["own"]),
+        lambda f, s: mmrm.fit(f, **COLUMNS, covariates=["own"]),
         lambda f, s: ancova.fit(s, response="y", arm="arm", reference="a", covariates=["own"]),
-        lambda f, s: imputation.conditional_mean(f, **PARTS, covariates=["own"]),
+        lambda f, s: imputation.conditional_mean(f, **COLUMNS, covariates=["own"]),
     ],
 )
 def test_one_participant_per_stratum_leaves_nothing_to_estimate(call):
@@ -248,6 +250,11 @@ def test_all_responders_are_answered_without_invention():
     assert blinding.bang([[5, 0], [0, 5], [0, 0]]).treatment.estimate == 1
 
 
+def wrong(value: Any) -> Any:
+    """A value of a type that no function takes."""
+    return value
+
+
 DESIGN = sequential.design([0.5, 1.0])
 CURVES = pd.DataFrame({"dimension": list("SSQQ"), "day": [1, 7, 1, 7], "estimate": [1, 0.5, 0.5, 0.1], "se": [0.1] * 4})
 
@@ -255,8 +262,8 @@ CURVES = pd.DataFrame({"dimension": list("SSQQ"), "day": [1, 7, 1, 7], "estimate
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: proportions.risk_difference("many", 5, 1, 5), "x1 is 'many'"),
-        (lambda: proportions.interval(None, 5), "x is None"),
+        (lambda: proportions.risk_difference(wrong("many"), 5, 1, 5), "x1 is 'many'"),
+        (lambda: proportions.interval(wrong(None), 5), "x is None"),
         (lambda: proportions.test(1, 0, 1, 5), "n1 is 0"),
         (lambda: proportions.odds_ratio(nan, 5, 1, 5), "x1 is nan"),
         (lambda: proportions.stratified([]), "shape"),
@@ -288,15 +295,15 @@ CURVES = pd.DataFrame({"dimension": list("SSQQ"), "day": [1, 7, 1, 7], "estimate
         (lambda: survival.kaplan_meier([1, inf], [1, 0]), "time holds"),
         (lambda: survival.restricted_mean([], [], tau=1), "time holds"),
         (lambda: ranks.mann_whitney([1, inf], [1]), "x holds"),
-        (lambda: blinding.james([[1, nan], [1, 1], [1, 1]]), "no counts"),
+        (lambda: blinding.james(wrong([[1, nan], [1, 1], [1, 1]])), "no counts"),
         (lambda: pharmacokinetics.noncompartmental([0, 1, 1], [0, 1, 2], lloq=1), "strictly increasing"),
         (lambda: pharmacokinetics.noncompartmental([0, 1], [0, inf], lloq=1), "infinite"),
         (lambda: multiplicity.holm([nan]), "p is"),
         (lambda: multiplicity.graphical([nan, 1], [[0, 1], [1, 0]], [0.1, 0.2]), "weights is"),
         (lambda: imputation.pool([nan, 1], [1, 1]), "finite"),
-        (lambda: sequential.conditional_power("high", 1, design=DESIGN), "z is high"),
-        (lambda: sequential.conditional_power(1.0, 1.5, design=DESIGN), "look is 1.5"),
-        (lambda: sequential.predictive_power(1.0, 1, design=DESIGN, prior=(1,)), r"prior is \(1,\)"),
+        (lambda: sequential.conditional_power(wrong("high"), 1, design=DESIGN), "z is high"),
+        (lambda: sequential.conditional_power(1.0, wrong(1.5), design=DESIGN), "look is 1.5"),
+        (lambda: sequential.predictive_power(1.0, 1, design=DESIGN, prior=wrong((1,))), r"prior is \(1,\)"),
         (lambda: sequential.inference_after_stopping(1e6, 2, design=DESIGN, standard_error=1), "z is 1000000.0"),
         (lambda: sequential.sequential_p([1, 1, 1], design=DESIGN), "holds 3 looks, 2 are planned"),
         (lambda: DESIGN.update([50, 50], 100), "strictly increasing"),

@@ -50,7 +50,7 @@ def responder_counts() -> dict[str, tuple[int, int]]:
     rows = trials.ashar()
     everybody = rows.groupby("arm")["id"].nunique()
     better = rows[(rows["visit"] == "post") & (rows["pain_avg"] <= 1)].groupby("arm")["id"].nunique()
-    return {arm: (int(better.get(arm, 0)), int(n)) for arm, n in everybody.items()}
+    return {str(arm): (int(better.get(arm, 0)), int(n)) for arm, n in everybody.items()}
 
 
 def _responders(expected: Entry) -> None:
@@ -61,9 +61,9 @@ def _responders(expected: Entry) -> None:
             row[name].check(RESPONDERS, found, rel=1e-6)
     for name, other in (("PRT_v_placebo", "placebo"), ("PRT_v_usual_care", "usual_care")):
         arms = (*counts["PRT"], *counts[other])
-        found = proportions.risk_difference(*arms)
-        expected[name]["risk_difference"].check(RESPONDERS, found.estimate, rel=1e-6)
-        expected[name]["miettinen_nurminen_95"].check(RESPONDERS, (found.lower, found.upper), rel=1e-6)
+        difference = proportions.risk_difference(*arms)
+        expected[name]["risk_difference"].check(RESPONDERS, difference.estimate, rel=1e-6)
+        expected[name]["miettinen_nurminen_95"].check(RESPONDERS, (difference.lower, difference.upper), rel=1e-6)
         expected[name]["nnt"].check(RESPONDERS, proportions.number_needed_to_treat(*arms).estimate, rel=1e-6)
 
 

@@ -58,15 +58,15 @@ def _curve(frame: pd.DataFrame, arm: Entry) -> None:
         arm[f"lower_{kind}"].check(CURVE, found["lower"], rel=1e-7, floor=1e-5)
         arm[f"upper_{kind}"].check(CURVE, found["upper"], rel=1e-7)
     whole = survival.kaplan_meier(time, event)
-    median, quantiles = whole.median["all"], arm["quantiles"]  # type: ignore[index]
-    for name, found in (
+    median, quantiles = whole.median["all"], arm["quantiles"]
+    for name, value in (
         ("q25", _first_under(whole, 0.75)),
         ("median", median.estimate),
         ("q75", _first_under(whole, 0.25)),
         ("median_lower_loglog", median.lower),
         ("median_upper_loglog", median.upper),
     ):
-        quantiles[name].check(QUANTILES, found, rel=1e-7)
+        quantiles[name].check(QUANTILES, value, rel=1e-7)
     mean = survival.restricted_mean(time, event, tau=112)
     arm["rmst_112"].check(RESTRICTED, mean.estimate, rel=1e-7)
     arm["rmst_112_se"].check(RESTRICTED, mean.se, rel=1e-7)

@@ -34,7 +34,7 @@ BOOTSTRAP_SD = Measure("mediation.mediate", "bootstrap SD", _R)
 RHO = Measure("mediation.sensitivity", "correlation that explains the effect away", _R)
 RHO_CURVE = Measure("mediation.sensitivity", "indirect effect over rho, which the reference iterates to", _R)
 
-ANTIDEPRESSANT = {
+ANTIDEPRESSANT: dict[str, Any] = {
     "response": "CHANGE", "subject": "PATIENT", "visit": "VISIT", "arm": "THERAPY", "reference": "PLACEBO",
     "covariates": ["BASVAL"], "covariates_by_visit": ["BASVAL"],
 }  # fmt: skip
@@ -60,7 +60,8 @@ def imputations() -> Book:
 
 
 def _rows(case: Entry, table: pd.DataFrame) -> list[tuple[Entry, dict[str, Any]]]:
-    found = {f"{row['parameter']}_{row['visit']}": row for row in table.to_dict("records")}
+    rows: list[Any] = table.to_dict("records")
+    found = {f"{row['parameter']}_{row['visit']}": row for row in rows}
     return [(row, found[row.value["parameter"]]) for row in case["results"]]
 
 
@@ -193,11 +194,16 @@ def _with_interaction(case: Entry) -> None:
     # The reference adds a drawn error to every predicted mediator. It cancels in indirect effects; in direct ones it
     # leaves the interaction times the error of a mean of n draws, of which three are allowed.
     allowed = 3 * found.a.se / 2 * abs(case.value["interaction"])
-    for name, value in (
+    for name, effect in (
         ("ade_control", direct["control"]), ("ade_treated", direct["treated"]), ("total", found.total),
     ):  # fmt: skip
-        case[name].check(CROSSED_DRAWN, value.estimate, abs=allowed)
-    options = {"interaction": True, "method": "bootstrap", "draws": 20_000, "rng": np.random.default_rng(3)}
+        case[name].check(CROSSED_DRAWN, effect.estimate, abs=allowed)
+    options: dict[str, Any] = {
+        "interaction": True,
+        "method": "bootstrap",
+        "draws": 20_000,
+        "rng": np.random.default_rng(3),
+    }
     boot, expected = mediation.mediate(frame, **columns, **options), case["bootstrap_ci"]
     for arm in ("control", "treated"):
         _interval(expected[f"acme_{arm}"], BOOTSTRAP, (boot.indirect_by_arm or {})[arm])

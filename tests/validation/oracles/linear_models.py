@@ -140,7 +140,8 @@ def ancova_fit(case: Any, **options: Any) -> ancova.AncovaFit:
 
 
 def _by_term(table: pd.DataFrame) -> dict[Any, dict[str, Any]]:
-    return {key(row["term"]): row for row in table.to_dict("records")}
+    rows: list[Any] = table.to_dict("records")
+    return {key(row["term"]): row for row in rows}
 
 
 def _analysis(case: Entry) -> None:
@@ -158,10 +159,10 @@ def _analysis(case: Entry) -> None:
             row[f"se_{kind.lower()}"].check(ROBUST, table[term]["se"], rel=PRINTED)
     arm = next(name for name in ("arm", "ARMCD", "grp") if name in case["lsmeans"].value[0])
     limits = {"df": "df", "lower": "lower.CL", "upper": "upper.CL", "se": "SE"}
-    means = fit.ls_means().set_index("arm").to_dict("index")
+    means: dict[Any, Any] = fit.ls_means().set_index("arm").to_dict("index")
     for row in case["lsmeans"]:
         _checked(ANCOVA, row, means[row.value[arm]], limits | {"estimate": "emmean"})
-    contrasts = fit.contrasts().set_index("arm").to_dict("index")
+    contrasts: dict[Any, Any] = fit.contrasts().set_index("arm").to_dict("index")
     for row in case["differences"]:
         found = contrasts[row.value["contrast"].split(" - ")[0].strip("()")]
         _checked(ANCOVA, row, found, limits | {"estimate": "estimate", "t": "t.ratio"})

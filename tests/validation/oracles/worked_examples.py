@@ -189,9 +189,9 @@ def _truths(book: Book) -> None:
     scale = sqrt(1 + parameters.latent.site_sd**2)
     pain = parameters.continuous["nrs"].slope
 
-    def effect(dimension: str, day: str) -> float:
+    def effect(dimension: Any, day: str) -> float:
         at = drug_effect(np.array([float(day)]), parameters.latent)
-        return float(at[0, DIMENSIONS.index(dimension)])  # type: ignore[arg-type]
+        return float(at[0, DIMENSIONS.index(dimension)])
 
     for dimension in latent["effect"].value:
         for day in latent["effect"][dimension].value:
@@ -213,7 +213,8 @@ def _truths(book: Book) -> None:
 def _mediated_truth(expected: Entry) -> None:
     law = load_parameters("mediation").mediation
     a, b = law.effect_on, law.mediator_slope
-    indirect = {name: a[name] * b[name] for name in ("A", "Q")}
+    dimensions: tuple[Any, Any] = ("A", "Q")
+    indirect = {name: a[name] * b[name] for name in dimensions}
     found = {"c_prime": law.direct, "total": law.direct + sum(indirect.values())}
     found |= {f"{leg}_{name}": values[name] for leg, values in (("a", a), ("b", b)) for name in indirect}
     found |= {f"indirect_{name}": value for name, value in indirect.items()}
