@@ -76,6 +76,8 @@ def joint_model(
     subject: "us", every cell its own; "un_un", unstructured between dimensions times unstructured between days;
     "un_ar1_re", the latter autoregressive around a random level. A structure that cannot be fitted gives way to the
     next of these, and the result says so. Raises ValueError naming what is wrong, ConvergenceError if none can.
+    References: Galecki (1994), Commun Stat Theory Methods 23:3105 (products of covariances); Kenward & Roger (1997),
+    Biometrics 53:983; Fai & Cornelius (1996), J Stat Comput Simul 54:363 (Satterthwaite).
     """
     require_level(level)
     order = get_args(JointCovariance)

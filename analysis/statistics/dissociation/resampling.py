@@ -77,7 +77,8 @@ def bootstrap(
     All draws keep the covariance structure that `model` used and start from its estimates. interval "bca" also
     leaves out one participant at a time (Efron 1987, JASA 82:171). Costs one fit a draw: minutes for 2,000. Raises
     ValueError for fewer than 100 draws or another interval, ConvergenceError when resamples can hardly be fitted.
-    Reference: Davison & Hinkley (1997), Bootstrap Methods and their Application, sections 2.4 and 5.3.
+    Reference: Davison & Hinkley (1997), Bootstrap Methods and their Application, sections 3.2 (several samples) and
+    5.3 (BCa).
     """
     if draws < FEWEST_DRAWS or interval not in get_args(Interval):
         raise ValueError(

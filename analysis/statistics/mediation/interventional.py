@@ -61,9 +61,10 @@ def interventional(
         through M_2 a_2 (b_2 + t_2) + b_12 a_2 E m_1(1)
         dependence  b_12 (s(1) - s(0))
 
-    which add up to the total (Vansteelandt & Daniel 2017, equations 2 to 5, at linear models). Without interactions
-    the effects through the mediators are the products a_k b_k. Participants are resampled; bca or percentile
-    `interval`. Arguments and missing values as in `parallel`. Raises ValueError naming the argument.
+    which add up to the total: the definitions of Vansteelandt & Daniel (2017) for two mediators, worked out for these
+    models. Without interactions the effects through the mediators are the products a_k b_k. Participants are
+    resampled; bca or percentile `interval`. Arguments and missing values as in `parallel`. Raises ValueError naming
+    the argument.
     """
     require_level(level)
     if len(mediators) != 2:
