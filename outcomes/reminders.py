@@ -16,9 +16,9 @@ from django.db import IntegrityError, transaction
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
-from outcomes.contact_preferences import contact_of, is_quiet, language_of, preference_of, zone_of
+from outcomes.contact_preferences import contact_of, is_quiet, language_of, zone_of
 from outcomes.invitations import Askable, askable, ensure, make_link, open_up
-from outcomes.models import DoorKey, Invitation, Reminder
+from outcomes.models import ContactPreference, DoorKey, Invitation, Reminder, Response
 from studies import identity
 from studies.acting import Program, acting
 from studies.errors import ConsentMissing, InvalidEntry, TrialError
@@ -31,43 +31,61 @@ LATEST = timedelta(hours=6)
 
 
 def remind(*, at: datetime) -> int:
-    """Send the reminders that are due at a moment; how many went out. Safe to run as often as one likes."""
-    return sum(_remind(person, at) for person in _candidates(at))
+    """Send the reminders that are due at a moment; how many went out. Safe to run as often as one likes.
+
+    A mail server that cannot be reached ends the run: whoever was not tried yet is reminded by the next one.
+    """
+    asked = [(person, day) for person in _candidates() if (day := _day_to_ask_for(person, at))]
+    done = _already({person.pk for person, _ in asked}, {day for _, day in asked})
+    sent = 0
+    for person, day in asked:
+        if (person.pk, day) not in done:
+            try:
+                sent += _remind(person, day, at)
+            except OSError:
+                break
+    return sent
 
 
-def _candidates(at: datetime) -> list[Participant]:
-    """Participants in a study with a diary who can be written to, and were not yet today."""
+def _candidates() -> list[Participant]:
+    """Participants in a study with a diary, who can be written to and do not mind."""
     rows = Participant.objects.filter(
         status__in=[Participant.Status.SCREENING, Participant.Status.RANDOMISED],
         study__origin=Study.Origin.CONDUCTED,
         contact__isnull=False,
     ).exclude(contact_preference__reminders=False)
-    return [p for p in rows.select_related("site", "study", "protocol_version") if p.protocol_version.definition.diary]
-
-
-def _remind(person: Participant, at: datetime) -> bool:
-    """Remind one participant, if this is the time. The row comes first: an e-mail is sent at most once a day."""
-    day = _day_to_ask_for(person, at)
-    form = next((f for f in askable(person, now=at) if f.day == day), None) if day else None
-    if day is None or form is None:
-        return False
-    address = _address(person)
-    if not address:
-        return False
-    claimed = _claim(person, form, day, at)
-    if claimed is None:
-        return False
-    reminder, link = claimed
-    return _send(reminder, address, link, at)
+    read = rows.select_related("site", "study", "protocol_version", "contact_preference")
+    return [person for person in read if person.protocol_version.definition.diary]
 
 
 def _day_to_ask_for(person: Participant, at: datetime) -> date | None:
     """Today on the participant's clock, from the time wished until six hours later, never in quiet hours."""
-    wished = preference_of(person)
+    wished = getattr(person, "contact_preference", None) or ContactPreference(participant=person)
     local = at.astimezone(zone_of(person, wished))
     begins = local.replace(hour=wished.remind_at.hour, minute=wished.remind_at.minute, second=0, microsecond=0)
     quiet = is_quiet(local.time(), wished.quiet_from, wished.quiet_to)
     return local.date() if begins <= local < begins + LATEST and not quiet else None
+
+
+def _already(people: set[int], days: set[date]) -> set[tuple[int, date | None]]:
+    """Who was reminded of which day, or has answered it: read for all at once, as most have."""
+    found = set(Reminder.objects.filter(participant__in=people, day__in=days).values_list("participant_id", "day"))
+    answered = Response.objects.filter(participant__in=people, day__in=days)
+    return found | set(answered.values_list("participant_id", "day"))
+
+
+def _remind(person: Participant, day: date, at: datetime) -> bool:
+    """Remind one participant. The row comes first: an e-mail is sent at most once a day.
+
+    Raises OSError when the mail server cannot be reached.
+    """
+    form = next((f for f in askable(person, now=at) if f.day == day), None)
+    address = _address(person) if form else ""
+    claimed = _claim(person, form, day, at) if form and address else None
+    if claimed is None:
+        return False
+    reminder, link = claimed
+    return _send(reminder, address, link, at)
 
 
 def _claim(person: Participant, form: Askable, day: date, at: datetime) -> tuple[Reminder, str] | None:
@@ -85,17 +103,23 @@ def _claim(person: Participant, form: Askable, day: date, at: datetime) -> tuple
 
 
 def _send(reminder: Reminder, address: str, token: str, at: datetime) -> bool:
-    message = _message(reminder.participant, address, token, today=True)
     try:
-        message.send()
+        _message(reminder.participant, address, token, today=True).send()
     except (SMTPException, OSError) as error:
         # The class only: a server's answer repeats the address.
-        reminder.failure = f"{type(error).__name__}: not sent"
-    else:
-        reminder.sent_at = at
+        _note(reminder, failure=f"{type(error).__name__}: not sent")
+        # Every answer of a mail server is an OSError too; only one that cannot be reached concerns the others.
+        if not isinstance(error, SMTPException):
+            raise
+        return False
+    _note(reminder, sent_at=at)
+    return True
+
+
+def _note(reminder: Reminder, **values: object) -> None:
+    """Write down how the sending went."""
     with acting(REMINDING, "diary reminder sent"), transaction.atomic():
-        reminder.save(update_fields=["sent_at", "failure"])
-    return not reminder.failure
+        Reminder.objects.filter(pk=reminder.pk).update(**values)
 
 
 class MailNotSent(TrialError):

@@ -14,9 +14,11 @@ import time_machine
 from axe_playwright_python.sync_playwright import Axe
 from django.core import mail
 from django.db import connection
+from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from outcomes.clarifications import clarify
 from outcomes.compliance import compliance_of
 from outcomes.models import OwnAnswer, Response
 from outcomes.reminders import remind
@@ -238,16 +240,38 @@ def test_the_door_reads_well_and_fits_in_both_languages(keeper: Keeper, phone: P
     assert not faults, "\n".join(faults)
 
 
+def test_the_sites_pages_about_it_read_well(keeper: Keeper, phone: Phone):
+    """The page that makes links, and a participant's own form with a clarification, at 360 and 1280 px."""
+    asked = keeper.enter(keeper.invited())
+    keeper.say(asked, average=6, worst=None)
+    response = keeper.send(asked).response
+    assert response is not None
+    clarify(keeper.coordinator, response=response, text="Meant the left knee.", item="average")
+    keeper.link(keeper.invited(keeper.form("phq9")))
+    desk = Client()
+    desk.force_login(keeper.coordinator, backend="django.contrib.auth.backends.ModelBackend")
+    cookie = {"name": "trialsite", "value": desk.cookies["trialsite"].value, "url": phone.door}
+    phone.page.context.add_cookies([cookie])  # type: ignore[list-item]
+    person = f"{phone.door}/admin/participants/{keeper.participant.identifier}/"
+    faults: list[str] = []
+    for name in ("self-completion/", "wishes/", f"own-forms/{response.pk}/"):
+        phone.page.goto(person + name)
+        for width in (360, 1280):
+            phone.page.set_viewport_size({"width": width, "height": 900})
+            faults += [fault for fault in _faults(phone, name, width) if "thumb" not in fault]
+    assert not faults, "\n".join(faults)
+
+
 SMALL = """() => [...document.querySelectorAll("main button, main a, main label:has(input), header button")]
     .filter((e) => e.offsetParent !== null && e.getBoundingClientRect().height < 48)
     .map((e) => e.outerHTML.slice(0, 80))"""
 
 
-def _faults(phone: Phone, name: str) -> list[str]:
+def _faults(phone: Phone, name: str, width: int = PHONE["width"]) -> list[str]:
     options = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]}
     found = Axe().run(phone.page, options=options).response["violations"]
     faults = [f"{name}: {fault['id']}: {fault['nodes'][0]['html'][:120]}" for fault in found]
     wide = phone.page.evaluate("document.documentElement.scrollWidth")
-    if wide > PHONE["width"]:
+    if wide > width:
         faults.append(f"{name}: {wide} px wide")
     return faults + [f"{name}: too small for a thumb: {target}" for target in phone.page.evaluate(SMALL)]

@@ -12,16 +12,19 @@ import pytest
 import time_machine
 from django.core import mail
 from django.core.mail import EmailMessage
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from outcomes.contact_preferences import is_quiet, save_preference, save_site_contact
 from outcomes.models import DoorKey, Invitation, Reminder
 from outcomes.reminders import MailNotSent, mail_link, remind
-from studies.consents import withdraw_consent
-from studies.enrolment import save_contact
+from studies.consents import sign_consent, withdraw_consent
+from studies.enrolment import enrol, save_contact
 from studies.errors import InvalidEntries, InvalidEntry, NotAllowed
-from studies.models import AuditEvent
+from studies.models import AuditEvent, Participant
+from studies.visits import schedule_infusion
 from tests.outcomes.diary_keeper import EMAIL, Keeper, make_keeper
 
 pytestmark = pytest.mark.django_db
@@ -137,6 +140,37 @@ def test_a_mail_server_that_refuses_is_written_down_without_the_address(keeper, 
     reminder = Reminder.objects.get()
     assert (reminder.sent_at, reminder.failure) == (None, "SMTPRecipientsRefused: not sent")
     assert remind(at=evening(keeper, 19, 10)) == 0, "at most one a day"
+
+
+def test_a_mail_server_that_cannot_be_reached_ends_the_run(keeper, monkeypatch):
+    other = another(keeper)
+
+    def away(self: EmailMessage, fail_silently: bool = False) -> int:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(EmailMessage, "send", away)
+        assert remind(at=evening(keeper)) == 0
+    assert Reminder.objects.get().failure == "ConnectionRefusedError: not sent"
+    assert remind(at=evening(keeper, 19, 10)) == 1, "who was not tried is reminded by the next run"
+    assert {r.participant for r in Reminder.objects.all()} == {keeper.participant, other}
+
+
+def test_those_who_were_reminded_cost_no_queries(keeper):
+    another(keeper)
+    remind(at=evening(keeper))
+    with CaptureQueriesContext(connection) as taken:
+        assert remind(at=evening(keeper, 19, 10)) == 0
+    assert len(taken) == 3
+
+
+def another(keeper: Keeper) -> Participant:
+    """A second participant of the site with a diary today."""
+    site = keeper.participant.site
+    person = enrol(keeper.coordinator, site=site, sex="M", birth="1970", contact={"email": "x@example.org"})
+    signed_at = timezone.now() - timedelta(days=3)
+    sign_consent(keeper.coordinator, participant=person, version="1.0", signed_at=signed_at)
+    return schedule_infusion(keeper.coordinator, participant=person, on=keeper.today)
 
 
 def test_on_days_without_a_diary_nobody_is_reminded(keeper):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from uuid import uuid4
 
 import psycopg
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from outcomes.invitations import askable, diary_span, invite, revoke
 from outcomes.models import OwnAnswer, Response, ResponseItem
@@ -199,6 +203,34 @@ def test_a_diary_day_may_be_filled_in_until_a_day_after_its_end(keeper):
 def test_asking_needs_a_role_at_the_site(keeper):
     with pytest.raises(NotAllowed):
         invite(keeper.people["monitor"], participant=keeper.participant, form=keeper.diary())
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_however_answers_arrive_nothing_is_lost_or_doubled_and_the_last_one_said_counts(keeper, data):
+    """Sent one by one or together, twice, late, in any order: the log holds each once, and the form the latest."""
+    said = data.draw(
+        st.lists(st.tuples(st.sampled_from(("average", "worst")), st.integers(0, 10)), min_size=1, max_size=6)
+    )
+    start = timezone.now()
+    given_at = [start + timedelta(seconds=10 * place) for place in range(len(said))]
+    keys = [uuid4() for _ in said]
+    order = data.draw(st.permutations([*range(len(said)), *data.draw(st.lists(st.sampled_from(range(len(said)))))]))
+    cuts = data.draw(st.sets(st.integers(1, len(order))))
+    with transaction.atomic():
+        asked = keeper.enter(keeper.invited())
+        sent_at = start + timedelta(minutes=5)
+        for first, last in pairwise(sorted({0, *cuts, len(order)})):
+            batch = [
+                GivenAnswer(keys[n], said[n][0], said[n][1], None, given_at[n], sent_at, 60) for n in order[first:last]
+            ]
+            sent_at += timedelta(seconds=1)
+            who = as_participant(keeper.participant)
+            late = [replace(answer, sent_at=sent_at) for answer in batch]
+            save_answers(who, invitation=asked, given=late, at=sent_at)
+        assert OwnAnswer.objects.filter(invitation=asked).count() == len(said)
+        assert {i: a.value for i, a in answers_so_far(asked).items()} == dict(said)
+        transaction.set_rollback(True)
 
 
 # What a participant entered is edited by nobody ---------------------------------------------------------
