@@ -158,6 +158,16 @@ class _State:
             + (self.weights * self.scatter).sum(axis=(1, 2, 3))
         )
 
+    def among(self, keep: BoolArray) -> "_State":
+        """The same of some of the trials."""
+        if keep.all():
+            return self
+        some = object.__new__(_State)
+        some.trials = self.trials.take(keep)
+        for name in vars(self).keys() - {"trials"}:
+            setattr(some, name, getattr(self, name)[keep])
+        return some
+
     @cached_property
     def inner(self) -> FloatArray:
         """W (R + P) W (T, G, V, V)."""
@@ -228,16 +238,18 @@ def _maximise(trials: ManyTrials) -> tuple[FloatArray, BoolArray]:
     sigma, begun = _start(trials)
     converged = np.zeros(len(sigma), dtype=bool)
     going = np.flatnonzero(begun)
+    state = _State(trials.take(going), sigma[going]) if len(going) else None
     for _ in range(_STEPS):
-        if not len(going):
+        if state is None or not len(going):
             break
-        state = _State(trials.take(going), sigma[going])
         step, decrement = _newton(state)
         done = decrement < _DECREMENT
-        moved, accepted = _move(state, step, decrement)
-        sigma[going] = moved
+        state, accepted = _move(state, step, decrement)
+        sigma[going] = state.sigma
         converged[going[done]] = True
-        going = going[accepted & ~done]
+        keep = accepted & ~done
+        going = going[keep]
+        state = state.among(keep)
     return sigma, converged
 
 
@@ -284,8 +296,8 @@ def _newton(state: _State) -> tuple[FloatArray, FloatArray]:
     return -step, np.asarray(np.einsum("tc,tc->t", state.gradient, step))
 
 
-def _move(state: _State, step: FloatArray, decrement: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """The longest of each step and its halves that lowers its deviance: (T, V, V), and for whom one was found."""
+def _move(state: _State, step: FloatArray, decrement: FloatArray) -> tuple[_State, BoolArray]:
+    """The state after the longest of each step and its halves that lowers its deviance, and for whom one was found."""
     sigma = state.sigma.copy()
     visits = sigma.shape[-1]
     change = (step @ state.trials.directions).reshape(sigma.shape)
@@ -296,17 +308,20 @@ def _move(state: _State, step: FloatArray, decrement: FloatArray) -> tuple[Float
         inside = np.linalg.eigvalsh(tried)[:, 0] > 1e-9 * np.trace(tried, axis1=1, axis2=2) / visits
         better = inside.copy()
         if inside.any():
-            deviance = _State(state.trials.take(open_[inside]), tried[inside]).deviance
+            found = _State(state.trials.take(open_[inside]), tried[inside])
             before = state.deviance[open_[inside]]
             slack = 1e-12 * np.abs(before)
-            better[inside] = deviance <= before - 1e-4 * share * decrement[open_[inside]] + slack
+            better[inside] = found.deviance <= before - 1e-4 * share * decrement[open_[inside]] + slack
+            if better.all() and len(better) == len(sigma):
+                # As nearly always: the whole step for everybody, and its state need not be worked out again.
+                return found, better
         sigma[open_[better]] = tried[better]
         open_ = open_[~better]
         if not len(open_):
             break
     accepted = np.ones(len(sigma), dtype=bool)
     accepted[open_] = False
-    return sigma, accepted
+    return _State(state.trials, sigma), accepted
 
 
 def _inference(state: _State, contrast: FloatArray) -> FloatArray:
