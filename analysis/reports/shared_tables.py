@@ -113,6 +113,7 @@ def provenance(result: Result) -> list[Block]:
         ("SHA-256 of the cut's manifest", about.get("cut_manifest_sha256", "not recorded")),
         ("Analysis plan", trial["plan_version"]),
         ("SHA-256 of the plan", about.get("plan_sha256", "not recorded")),
+        ("Signature of the plan", _signature(about.get("plan", {}))),
         ("Code of the report", about.get("code_version") or trial["code_version"]),
     ]
     meaning = [("Population", estimand["population"]), ("Treatment", estimand["treatment"])]
@@ -125,9 +126,31 @@ def provenance(result: Result) -> list[Block]:
     return [
         Heading("Where this comes from", page=True),
         table("Source", ("Item", "Value"), origin, texts=[1]),
+        *_plan_changes(about.get("plan", {})),
         table("Estimand of the primary endpoint", ("Attribute", "As planned"), meaning, texts=[1]),
         table("Analysis sets", ("Set", "Definition"), sets, texts=[1]),
     ]
+
+
+def _signature(plan: Result) -> str:
+    """Who signed, and when; a trial that came finished has nobody who could sign before its results."""
+    signed = plan.get("signature")
+    return f"{signed['name']} ({signed['by']}), {moment(signed['at'])}" if signed else "not signed"
+
+
+def _plan_changes(plan: Result) -> list[Block]:
+    """What the plan changed against the version before it, with the reason; nothing for a first version."""
+    changes = plan.get("changes", ())
+    if not changes:
+        return []
+    rows = [(each["path"], _in_words(each["before"]), _in_words(each["after"])) for each in changes]
+    caption = "Changes of the plan against the version before"
+    return [table(caption, ("Place", "Before", "Now"), rows, note=plan["change_reason"], texts=[1, 2])]
+
+
+def _in_words(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def report_of(

@@ -36,10 +36,10 @@ def test_tasks_take_a_key_or_nothing_and_give_nothing_back(monkeypatch: pytest.M
     for name in ("analysis.run_job", "analysis.sweep", "analysis.due_looks"):
         arguments = OURS[name].run.__annotations__
         assert arguments == ({"job_id": "int", "return": "None"} if name == "analysis.run_job" else {"return": "None"})
-    monkeypatch.setattr(tasks.jobs, "sweep", lambda: [1, 2])
-    monkeypatch.setattr(tasks.due_looks, "order_due_looks", lambda: ["a look"])
-    assert tasks.sweep() is None  # type: ignore[func-returns-value]
-    assert tasks.order_due_looks() is None  # type: ignore[func-returns-value]
+    monkeypatch.setattr("analysis.jobs.sweep", lambda: [1, 2])
+    monkeypatch.setattr("analysis.due_looks.order_due_looks", lambda: ["a look"])
+    assert tasks.sweep() is None
+    assert tasks.order_due_looks() is None
 
 
 def test_a_closed_report_that_takes_too_long_is_no_result():

@@ -94,3 +94,16 @@ def test_the_masked_report_shows_both_arms_and_names_none(masked):
     assert "Arm B" in shown
     assert "Ketamine 0.5" not in page
     assert "KET" not in shown
+
+
+def test_a_report_shows_who_signed_the_plan_and_what_it_changed(masked):
+    plan = {
+        "signature": {"by": "statistician", "name": "Stella Moreau", "at": "2026-03-01T09:00:00+00:00"},
+        "change_reason": "one subgroup only",
+        "changes": [{"path": "subgroups.factors[1]", "before": "site", "after": "(absent)"}],
+    }
+    about = {"look": 1, "plan_sha256": "0" * 64, "code_version": "0.1.0+test"}
+    page = render_html({**masked, "about": {**about, "plan": plan}})
+    for words in ("Stella Moreau (statistician)", "one subgroup only", "subgroups.factors[1]", "(absent)"):
+        assert words in page
+    assert "not signed" in render_html({**masked, "about": about})

@@ -83,6 +83,7 @@ def test_a_signature_says_who_and_when_and_takes_the_password_again(frozen: Plan
     before = timezone.now()
     plan = plans.sign_plan(signer, plan=frozen, password=PASSWORD)
     assert (plan.signed_by, plan.signed_name) == (signer.username, "Stella")
+    assert plan.signed_at is not None
     assert before <= plan.signed_at <= timezone.now()
     about = plans.about_plan(plan)
     assert about["signature"] == {"by": signer.username, "name": "Stella", "at": plan.signed_at.isoformat()}
