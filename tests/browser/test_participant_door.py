@@ -16,7 +16,7 @@ from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect
 
 from outcomes.clarifications import clarify
 from outcomes.compliance import compliance_of
@@ -28,7 +28,7 @@ from tests.outcomes.diary_keeper import DIARY, Keeper, make_keeper
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BERLIN = ZoneInfo("Europe/Berlin")
-PHONE = {"width": 360, "height": 640}
+PHONE: ViewportSize = {"width": 360, "height": 640}
 
 
 @pytest.fixture
