@@ -164,7 +164,8 @@ def test_answers_after_their_form_are_told_with_it(intruder: psycopg.Connection,
     version, *_ = instrument_versions.load_instruments(factories.SETTING_UP)
     key = intruder.execute(
         "INSERT INTO outcomes_response (participant_id, instrument_id, day, respondent, status, not_done_reason,"
-        " source, completed_at) VALUES (%s, %s, '2026-03-01', '', 'partial', '', 'staff', now()) RETURNING id",
+        " source, completed_at, proxy, language, wording_version)"
+        " VALUES (%s, %s, '2026-03-01', '', 'partial', '', 'staff', now(), '', '', '') RETURNING id",
         [participant.pk, version.pk],
     ).fetchone()
     intruder.execute("INSERT INTO outcomes_responseitem (response_id, item, value) VALUES (%s, 'average', 3)", key)
