@@ -22,7 +22,7 @@ def refuse_unread_start(participant: Participant, plan: InfusionPlan) -> None:
     fired = safety_rules.evaluate(rules, [_as_judged(r) for r in early], baseline_minute=plan.baseline_minute)
     if stopping := next((rule for rule in fired if rule.action in ("HOLD", "STOP")), None):
         raise InvalidEntry(
-            f"The readings at {stopping.minute:g} min call for {stopping.action} ({stopping.rule}): {stopping.text}"
+            f"The readings at {stopping.minute:g} min call for {stopping.action} ({stopping.rule}): {stopping.text}."
             " The infusion is not started. Read again, correct the readings with a reason, or call the physician.",
             field="readings",
         )

@@ -64,7 +64,7 @@ _AUDIT_MANY = """
 CREATE OR REPLACE TRIGGER record AFTER UPDATE OR DELETE ON {table}
     FOR EACH ROW EXECUTE FUNCTION audit.record_answer('{kind}', '{parent}', '{column}', '{name}');
 CREATE OR REPLACE TRIGGER record_many AFTER INSERT ON {table} REFERENCING NEW TABLE AS entered
-    FOR EACH STATEMENT EXECUTE FUNCTION audit.record_many('{kind}', '{parent}', '{column}', '{name}');
+    FOR EACH STATEMENT EXECUTE FUNCTION audit.record_{kind}s();
 """
 # Kinds whose rows arrive by the dozen: audited as one event of their parent per statement.
 _MANY = {

@@ -27,6 +27,8 @@ class ReadingsSheet:
     def __init__(self, request: HttpRequest, person: Participant, running: Infusion | None) -> None:
         self._request, self._person, self._running = request, person, running
         self._plan = plan_of(person)
+        # Before the start only the readings that come before it.
+        self._minutes = [m for m in self._plan.readings_at_minutes if running is not None or m < 0]
         self.hidden = not may_see_arm_revealing(user_of(request), person.site)
         rows = [] if self.hidden else person.readings.order_by("minute", "parameter")
         self._saved = {(r.minute, r.parameter): r for r in rows}
@@ -39,10 +41,8 @@ class ReadingsSheet:
 
     def _chosen(self) -> int | None:
         asked = self._request.POST.get("minute") or self._request.GET.get("minute", "")
-        # Before the start only the readings that come before it.
-        minutes = [m for m in self._plan.readings_at_minutes if self._running is not None or m < 0]
-        waiting = [minute for minute in minutes if minute not in self._done]
-        return next((m for m in minutes if str(m) == asked), waiting[0] if waiting else None)
+        waiting = [minute for minute in self._minutes if minute not in self._done]
+        return next((m for m in self._minutes if str(m) == asked), waiting[0] if waiting else None)
 
     def content(self, errors: Mapping[str, str]) -> dict[str, Any]:
         """What the page shows: nothing but that they are hidden to those who may not see them."""
@@ -67,10 +67,8 @@ class ReadingsSheet:
                 }
                 for parameter in self._plan.parameters
             ],
-            "table": [
-                {"parameter": p, "cells": [self._saved.get((m, p.key)) for m in self._plan.readings_at_minutes]}
-                for p in self._plan.parameters
-            ],
+            "minutes": self._minutes,
+            "table": self._table() if running or self._saved else [],
             "unusual": verbs.unusual(self._plan, self._last()),
             "fired": self._fired(),
         }
@@ -98,6 +96,12 @@ class ReadingsSheet:
             fired = verbs.record_readings(user, participant=self._person, readings=entries)
         drafts.forget(user, f"readings/{self._person.pk}/{minute}")
         return f"Readings at {minute} min {'corrected' if minute in self._done else 'saved'}.", fired
+
+    def _table(self) -> list[dict[str, Any]]:
+        return [
+            {"parameter": parameter, "cells": [self._saved.get((m, parameter.key)) for m in self._minutes]}
+            for parameter in self._plan.parameters
+        ]
 
     def _last(self) -> list[verbs.ReadingEntry]:
         return [

@@ -85,46 +85,9 @@ BEGIN
 END
 $$;
 
--- Answers arrive many at a time: one event per response and statement, holding its items (docs/adr/0003).
--- TG_ARGV: kind of the parent, name of the column that points to it, name of the column that names the answer.
-CREATE OR REPLACE FUNCTION audit.record_many() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    actor text := nullif(btrim(current_setting('trialsite.actor', true), E' \t\r\n'), '');
-    orphaned boolean;
-BEGIN
-    IF actor IS NULL THEN
-        RAISE EXCEPTION 'A write to % names no actor.', TG_TABLE_NAME
-            USING ERRCODE = 'TS001', HINT = 'Write inside acting(user, reason).';
-    END IF;
-    EXECUTE format(
-        'SELECT EXISTS (SELECT FROM entered n WHERE NOT EXISTS (SELECT FROM public.%I p WHERE p.id = n.%I))',
-        TG_ARGV[1], TG_ARGV[2]
-    ) INTO orphaned;
-    -- The foreign key is checked at the end of the transaction only: an answer before its form would escape the trail.
-    IF orphaned THEN
-        RAISE EXCEPTION 'An answer in % comes before what it answers.', TG_TABLE_NAME
-            USING ERRCODE = 'TS003', HINT = 'Enter the form first, then its answers.';
-    END IF;
-    EXECUTE format(
-        $q$INSERT INTO audit.event (simulated_at, actor, reason, operation, kind, record, participant_id, new)
-        SELECT (SELECT nullif(current_setting('trialsite.entered_at', true), '')::timestamptz
-                 WHERE EXISTS (SELECT FROM public.studies_installation WHERE demonstration)),
-               $1, coalesce(nullif(current_setting('trialsite.reason', true), ''), ''), 'insert', %L, p.id, p.participant_id,
-               jsonb_object_agg(%s, coalesce(to_jsonb(n.value), to_jsonb(n.missing_reason)))
-          FROM entered n JOIN public.%I p ON p.id = n.%I
-         GROUP BY p.id, p.participant_id$q$,
-        TG_ARGV[0], TG_ARGV[3], TG_ARGV[1], TG_ARGV[2]
-    ) USING actor;
-    RETURN NULL;
-END
-$$;
-
 -- A changed or removed answer: an event of its parent too, under the name of the answer, so that one question
 -- finds entry and changes alike. Value and missing-reason are the answer; other columns are named beside it.
--- TG_ARGV as above.
+-- TG_ARGV: kind of the parent, its table, the column that points to it, and what names the answer.
 CREATE OR REPLACE FUNCTION audit.record_answer() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -171,7 +134,7 @@ BEGIN
 END
 $$;
 
-REVOKE ALL ON FUNCTION audit.record(), audit.record_many(), audit.record_answer() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION audit.record(), audit.record_many(), audit.record_answer() TO owner;
+REVOKE ALL ON FUNCTION audit.record(), audit.record_answer() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION audit.record(), audit.record_answer() TO owner;
 GRANT SELECT ON audit.event, audit.arm_read TO app, unblinded, auditor;
 GRANT INSERT ON audit.arm_read TO concealer;
