@@ -96,8 +96,8 @@ def test_a_simulated_look_finds_what_the_interim_analysis_finds_in_the_same_data
     simulated = pd.DataFrame(course.run(), columns=simulation.columns(3)).iloc[trial]
     assert simulated["ended_at"] >= number
     # The plan's clinical cut-off is the day of the look; what came later is written down too, and must not count.
-    cutoff = protocol.analysis.looks.planned[number - 1].clinical_cutoff
-    units = protocol.analysis.looks.planned[number - 1].information
+    planned = model.looks.planned[number - 1]
+    cutoff, units = planned.clinical_cutoff, planned.information
     last = int(drawn.day0[trial].max()) + 40
     day = last if number == 3 else int(course.information.day_of(units)[trial])
     rows, arms = rows_of(model, drawn, trial, cutoff - timedelta(days=day))
