@@ -23,8 +23,8 @@ def test_a_session_is_computed_as_one_types_and_asks_before_it_is_saved(desk: De
     page.select_option("[name=test_area]", "foot")
     first = page.locator('[name="test.HPT.trial.1"]')
     first.click()
-    for value in ("44", "44.5", "38"):
-        page.keyboard.type(value)
+    for reading in ("44", "44.5", "38"):
+        page.keyboard.type(reading)
         page.keyboard.press("Enter")
     value = page.locator('[data-value="test.HPT"]')
     expect(value).to_contain_text("42.17 °C")

@@ -54,7 +54,7 @@ PAGES = {
     "visit_missed": Page(PERSON + "visits/W1/missed/", 8),
     "visit_not_missed": Page(PERSON + "visits/W1/not-missed/", 8),
     "diary": Page(PERSON + "diary/", 11),
-    "qst": Page(PERSON + "visits/BL/qst/", 12),
+    "qst": Page(PERSON + "visits/BL/qst/", 24),
     "qst_devices": Page("/admin/qst/devices/", 9),
     "qst_device": Page("/admin/qst/devices/{device}/", 8),
     "qst_import": Page("/admin/qst/import/", 10),

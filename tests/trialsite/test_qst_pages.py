@@ -205,6 +205,11 @@ def test_nothing_on_the_page_tells_of_the_infusion_or_of_earlier_sessions(busy: 
         assert 'value="44"' not in content  # the baseline's readings
 
 
+def test_where_the_last_session_was_done_is_there_already(busy: BusySite):
+    shown = busy.as_("coordinator").get(page_of(busy)).content.decode()
+    assert re.search(r'<select name="test_area"[^>]*>.*?<option value="foot" selected>', shown, re.DOTALL)
+
+
 def test_those_who_do_not_test_read_what_was_found_and_enter_nothing(busy: BusySite):
     seen = busy.as_("investigator").get(page_of(busy, "BL"))
     assert seen.status_code == 200

@@ -86,11 +86,11 @@ class CircumstancesForm(DeskForm):
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - declared above
         field.choices = list(testers.items())
         # Three fields stand in one row under one heading: each is named for those who hear the page.
-        for name in _PLACES:
+        for name in PLACES:
             self.fields[name].widget.attrs["aria-label"] = self.fields[name].label or name
 
 
-_PLACES = ("test_area", "test_side", "test_body_site", "control_area", "control_side", "control_body_site")
+PLACES = ("test_area", "test_side", "test_body_site", "control_area", "control_side", "control_body_site")
 
 
 @dataclass(frozen=True)
@@ -250,7 +250,7 @@ def typed_of(session: QSTSession) -> dict[str, str]:
         typed[name] = "" if trial.value is None else f"{trial.value:.10g}"
         if trial.missing_reason and trial.missing_reason != "not_done":
             typed[f"missing.{trial.area}.{trial.parameter}"] = trial.missing_reason
-    conditioning = ConditioningStimulus.objects.filter(session=session).first()
+    conditioning = getattr(session, "conditioning", None)
     if conditioning:
         for name in ConditioningEntry.__dataclass_fields__:
             value = getattr(conditioning, name)
@@ -260,4 +260,4 @@ def typed_of(session: QSTSession) -> dict[str, str]:
 
 def as_saved(entry: SessionEntry, session: QSTSession) -> SessionEntry:
     """An entry that corrects a saved session: its devices stay those that were used."""
-    return replace(entry, devices=[use.device for use in session.device_uses.select_related("device")])
+    return replace(entry, devices=[use.device for use in session.device_uses.all()])

@@ -1,7 +1,7 @@
 """One QST session, in the order of testing: entered, computed as one goes, and read again with its profile.
 
-The tester is masked: nothing on this page tells of the infusion, and nothing of earlier sessions before this one is
-saved, so that nobody finds what was expected.
+The tester is masked: nothing on this page tells of the infusion; and of earlier sessions, before this one is saved,
+only where they were done, so that nobody finds what was expected.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from django.views.decorators.http import require_POST
 from outcomes.models import Device, QSTSession
 from outcomes.qst_entries import MISSING_REASONS, refuse_impossible
 from outcomes.qst_flags import testers_at
+from outcomes.qst_profiles import latest_of
 from outcomes.qst_sessions import correct_session, save_session
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
 from studies.models import Draft, Participant, Visit
 from studies.permissions import may_enter_qst, require
 from trialsite.desk import drafts
 from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
-from trialsite.desk.qst_entry import CircumstancesForm, Typed, as_saved, read_session, typed_of
+from trialsite.desk.qst_entry import PLACES, CircumstancesForm, Typed, as_saved, read_session, typed_of
 from trialsite.desk.qst_shown import Question, Seen, blocks_of, see
 
 
@@ -98,7 +99,8 @@ def compute(request: HttpRequest, identifier: str, visit: str) -> HttpResponse:
 def _found(request: HttpRequest, identifier: str, visit: str) -> tuple[Participant, Visit, QSTSession | None]:
     person = find_participant(request, identifier)
     found = get_object_or_404(person.visits.select_related("participant__site"), code=visit)
-    return person, found, QSTSession.objects.filter(visit=found).select_related("participant__site", "visit").first()
+    rows = QSTSession.objects.select_related("participant__site", "participant__study", "visit", "conditioning")
+    return person, found, rows.prefetch_related("trials", "flags", "device_uses__device").filter(visit=found).first()
 
 
 def _typed(request: HttpRequest, draft: Draft | None, saved: QSTSession | None) -> Mapping[str, str]:
@@ -117,6 +119,8 @@ def _form(
         testers.setdefault(saved.tester, saved.tester)
     now = timezone.now().astimezone(ZoneInfo(person.site.time_zone))
     initial = {"tester": user_of(request).get_username(), "tested_at": f"{now:%Y-%m-%dT%H:%M}"}
+    if not typed and (last := latest_of(person)):
+        initial |= {name: getattr(last, name) for name in PLACES}
     return CircumstancesForm(testers, typed or None, initial=initial)
 
 
@@ -162,7 +166,7 @@ def _asks(question: Question) -> str:
 def _devices(person: Participant, typed: Mapping[str, str], saved: QSTSession | None) -> list[dict[str, Any]]:
     """The devices of the site, with what is chosen; of a saved session those that were used, and no choice."""
     if saved:
-        uses = saved.device_uses.select_related("device")
+        uses = saved.device_uses.all()
         return [{"device": use.device, "due": use.calibration_due_on, "chosen": True} for use in uses]
     rows = Device.objects.filter(site=person.site_id, retired_on=None).order_by("kind", "name", "serial")
     return [
