@@ -73,7 +73,7 @@ def plan(brought: Brought, *, study_code: str) -> Plan:
         definitions=compare_definitions(document.study, stored),
         doubts=tuple(doubt for doubt in document.doubts if doubt.cell.address not in stored_so),
         doubt_changes={change.cell.address: change.stored for change in in_doubt.changed},
-        taken_before=_taken(study, document),
+        taken_before=taken_before(study, document.sha256) if study else None,
     )
 
 
@@ -102,8 +102,6 @@ def _refuse_other_study(document: Document, stored: Element | None) -> None:
         )
 
 
-def _taken(study: Study | None, document: Document) -> ImportedFile | None:
-    """The same file, if it was taken. A dictionary that only helped to read records was not."""
-    if study is None:
-        return None
-    return study.imported_files.filter(sha256=document.sha256, report__isnull=False).first()
+def taken_before(study: Study, sha256: str) -> ImportedFile | None:
+    """The file of this hash, if it was taken. A dictionary that only helped to read records was not."""
+    return ImportedFile.objects.filter(study=study, sha256=sha256, report__isnull=False).first()

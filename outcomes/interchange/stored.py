@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from django.db import connection
 
 from outcomes.interchange.cells import Address, Cell
 from outcomes.interchange.difference import Stored
@@ -10,6 +14,7 @@ from outcomes.interchange.element import Element
 from outcomes.models import ImportedCell, ImportedDefinitions
 from studies.models import Study
 
+Progress = Callable[[int, int], None]
 _ADDRESS = (
     "subject",
     "event",
@@ -64,6 +69,40 @@ def _cells(study: Study) -> Iterator[Cell]:
         tag = "ItemData" if row.doubt and row.item else row.tag
         beside = Element.from_json(row.beside) if row.beside else None
         yield Cell(address, row.value, row.line, tag, row.written, beside, row.removed)
+
+
+_COLUMNS = (
+    "study_id",
+    "imported_file_id",
+    *_ADDRESS,
+    "tag",
+    "value",
+    "written",
+    "doubt",
+    "beside",
+    "line",
+    "removed",
+    "replaces_id",
+    "reason",
+)
+_REPORTED = 10_000
+
+
+def insert_cells(rows: Sequence[ImportedCell], *, progress: Progress) -> None:
+    """Insert rows in their order, by COPY: a file may hold 200,000. progress: told how many are in, of how many."""
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY outcomes_importedcell ({', '.join(_COLUMNS)}) FROM STDIN") as copy,
+    ):
+        for number, row in enumerate(rows, start=1):
+            copy.write_row([_as_stored(row, name) for name in _COLUMNS])
+            if number % _REPORTED == 0:
+                progress(number, len(rows))
+
+
+def _as_stored(row: ImportedCell, name: str) -> Any:
+    value = getattr(row, name)
+    return json.dumps(value, ensure_ascii=False) if name == "beside" and value is not None else value
 
 
 def row_of(cell: Cell, *, study: Study, doubt: str = "") -> ImportedCell:

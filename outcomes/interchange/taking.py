@@ -13,18 +13,20 @@ from outcomes.imports.refusals import ImportRefused, SourceChanged
 from outcomes.interchange.cells import Cell
 from outcomes.interchange.difference import Change, merged
 from outcomes.interchange.document import Document
-from outcomes.interchange.planning import Plan, plan
+from outcomes.interchange.planning import Plan, plan, taken_before
 from outcomes.interchange.reading import Brought
 from outcomes.interchange.reporting import Report, report_of
 from outcomes.interchange.sources import Source
-from outcomes.interchange.stored import row_of
+from outcomes.interchange.stored import Progress, insert_cells, row_of
 from outcomes.models import ImportedCell, ImportedDefinitions, ImportedFile, ImportReport, OriginalFile
 from studies.acting import Actor, verb
 from studies.errors import InvalidEntry
 from studies.models import Membership, Role, Study, User
 from studies.permissions import may_manage_data, require
 
-_BATCH = 2_000
+
+def unwatched(done: int, of: int) -> None:
+    """Progress that nobody looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +57,21 @@ def take(
     choices: Choices | None = None,
     reason: str = "",
     shown: str = "",
+    progress: Progress = unwatched,
 ) -> Taken:
     """Take a file: new values in, changed ones as chosen. Safe to repeat.
 
     attestation: who answers for it that these people consented; needed for a study that is not here yet. reason: why
     stored values are corrected, or values kept that break their definition. shown: the digest of the difference that
-    was looked at; what is stored may have changed since.
+    was looked at; what is stored may have changed since. progress: told how many values are in, of how many.
     Raises NotAllowed; ImportRefused; SourceChanged naming what is stored otherwise; InvalidEntry without a reason or an
     attestation that is needed. Nothing is written then.
     """
     choices = choices or Choices()
     study = _study(user, study_code)
+    if study is not None and (before := taken_before(study, brought.file.sha256)):
+        return _again(study, before)
     planned = plan(brought, study_code=study_code)
-    if planned.taken_before is not None and study is not None:
-        return _again(study, planned.taken_before)
     report = report_of(planned, changed=choices.changed, doubtful=choices.doubtful, reason=reason)
     if shown and shown != report.digest:
         raise InvalidEntry("What is stored has changed since this difference was shown. Look at it again.")
@@ -79,7 +82,7 @@ def take(
         if source is not None:
             _file(study, source, planned.document)
     _take_definitions(study, file, planned)
-    _take_cells(study, file, planned, choices, reason)
+    insert_cells(_rows(study, file, planned, choices, reason), progress=progress)
     ImportReport.objects.create(imported_file=file, format=planned.document.format, content=report.as_json())
     return Taken(study, file, report, new=True)
 
@@ -184,7 +187,8 @@ def _take_definitions(study: Study, file: ImportedFile, planned: Plan) -> None:
     )
 
 
-def _take_cells(study: Study, file: ImportedFile, planned: Plan, choices: Choices, reason: str) -> None:
+def _rows(study: Study, file: ImportedFile, planned: Plan, choices: Choices, reason: str) -> list[ImportedCell]:
+    """New values, and those that replace others or are kept in doubt, as chosen."""
     rows = [*_new_rows(planned.difference.new, study)]
     if choices.changed == "correct":
         rows += [_correction(change, study, reason) for change in planned.difference.changed]
@@ -192,7 +196,7 @@ def _take_cells(study: Study, file: ImportedFile, planned: Plan, choices: Choice
         rows += _doubtful_rows(planned, study, choices, reason)
     for row in rows:
         row.imported_file = file
-    ImportedCell.objects.bulk_create(rows, batch_size=_BATCH)
+    return rows
 
 
 def _new_rows(cells: Iterable[Cell], study: Study) -> list[ImportedCell]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-import sys
-from contextlib import nullcontext
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +26,16 @@ class Command(BaseCommand):
         found = Study.objects.filter(code=study).first()
         if found is None:
             raise CommandError(f"There is no study {study}.")
+        text = StringIO()
         created_at = timezone.now().isoformat(timespec="seconds")
         try:
-            with out.open("w", encoding="utf-8") if out else nullcontext(sys.stdout) as stream:
-                count = export_odm(found, stream, created_at=created_at, identifying=not without_identifying)
+            count = export_odm(found, text, created_at=created_at, identifying=not without_identifying)
+            if out is None:
+                self.stdout.write(text.getvalue())
+            else:
+                out.write_text(text.getvalue(), encoding="utf-8")
         except TrialError as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}.") from error
         self.stderr.write(f"{count} values written")

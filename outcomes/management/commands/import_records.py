@@ -53,8 +53,8 @@ class Command(BaseCommand):
 
     def _run(self, brought: Brought, mapping: RecordsMapping, given: dict[str, Any]) -> None:
         choices = Choices(changed=given["changed"], doubtful=given["doubtful"])
-        planned = plan(brought, study_code=given["study"])
         if not given["take"]:
+            planned = plan(brought, study_code=given["study"])
             self._show(planned, plan_answers(planned.document, mapping), choices)
             return
         # Values and the answers that are made of them: both or neither.
@@ -66,18 +66,25 @@ class Command(BaseCommand):
                 attestation=given["attested_by"],
                 choices=choices,
                 reason=given["reason"],
+                progress=self._progress,
             )
             self.stdout.write("\n".join(described(taken.report)))
             if mapping.answers is not None:
-                answers = take_answers(
-                    _person(given["user"]),
-                    document=planned.document,
-                    mapping=mapping,
-                    changed=given["changed"],
-                    reason=given["reason"],
-                )
-                self.stdout.write(_answers(answers))
+                self._take_answers(brought, mapping, given)
         self.stdout.write("Taken." if taken.new else "This file was taken before; its values were not changed.")
+
+    def _progress(self, done: int, of: int) -> None:
+        self.stderr.write(f"{done:,} of {of:,} values")
+
+    def _take_answers(self, brought: Brought, mapping: RecordsMapping, given: dict[str, Any]) -> None:
+        answers = take_answers(
+            _person(given["user"]),
+            document=plan(brought, study_code=given["study"]).document,
+            mapping=mapping,
+            changed=given["changed"],
+            reason=given["reason"],
+        )
+        self.stdout.write(_answers(answers))
 
     def _show(self, planned: Plan, answers: AnswersPlan, choices: Choices) -> None:
         report = report_of(planned, changed=choices.changed, doubtful=choices.doubtful, reason="")
