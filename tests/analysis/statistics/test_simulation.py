@@ -15,6 +15,7 @@ from studies.protocol import load
 
 KALM = "studies/protocols/kalm-1.0.yaml"
 NEVER = np.iinfo(np.int64).max // 2
+TRIALS = 100
 
 
 @pytest.fixture(scope="module")
@@ -270,14 +271,14 @@ def test_belief_moves_pain_where_the_drug_does_nothing(kalm):
 @pytest.fixture(scope="module")
 def found(kalm):
     return simulation.operating_characteristics(
-        kalm, scenarios=["null_global", "default:0.5", "default"], trials=200, seed=20261124
+        kalm, scenarios=["null_global", "default:0.5", "default"], trials=TRIALS, seed=20261124
     )
 
 
 def test_under_no_effect_the_error_is_nominal_within_monte_carlo_error(found):
     null = found["null_global"]
     assert null.power is None
-    assert abs(null.type_i_error.estimate - 0.025) <= 3 * np.sqrt(0.025 * 0.975 / 200)
+    assert abs(null.type_i_error.estimate - 0.025) <= 3 * np.sqrt(0.025 * 0.975 / TRIALS)
     assert null.effect == 0
 
 
@@ -296,7 +297,9 @@ def test_stopping_adds_up(found):
         assert each.looks[-1].stopped.estimate == pytest.approx(each.rejected.estimate)
         assert each.looks[-1].unlikely is None
         assert each.rejected.lower < each.rejected.estimate < each.rejected.upper
-        assert each.rejected.se == pytest.approx(np.sqrt(each.rejected.estimate * (1 - each.rejected.estimate) / 200))
+        assert each.rejected.se == pytest.approx(
+            np.sqrt(each.rejected.estimate * (1 - each.rejected.estimate) / TRIALS)
+        )
 
 
 def test_tables_have_a_row_for_each_scenario_and_look(found):
