@@ -296,7 +296,7 @@ def test_stopping_adds_up(found):
         assert sum(look.stops.estimate for look in each.looks) == pytest.approx(each.rejected.estimate)
         assert each.looks[-1].stopped.estimate == pytest.approx(each.rejected.estimate)
         assert each.looks[-1].unlikely is None
-        assert each.rejected.lower < each.rejected.estimate < each.rejected.upper
+        assert each.rejected.lower <= each.rejected.estimate <= each.rejected.upper
         assert each.rejected.se == pytest.approx(
             np.sqrt(each.rejected.estimate * (1 - each.rejected.estimate) / TRIALS)
         )
