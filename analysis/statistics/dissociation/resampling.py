@@ -24,6 +24,8 @@ IntArray = NDArray[np.intp]
 FEWEST_DRAWS = 100
 # A resample whose model cannot be fitted is drawn again, so often at most.
 _REDRAWS = 20
+# The step after this leaves estimates within 1e-4 of their standard errors of the maximum, mostly far nearer.
+_CLOSE_ENOUGH = 1e-8
 
 
 @dataclass(frozen=True)
@@ -204,7 +206,8 @@ class _Refit:
     def curve(self, patterns: Patterns) -> FloatArray:
         """Arm differences (cells,) of the model fitted to these participants."""
         design, near = self.model.fit.design, self.model.fit.solution
-        solution = maximise(Model(patterns, design.expand, True), near.covariances, near.theta)
+        model = Model(patterns, design.expand, True)
+        solution = maximise(model, near.covariances, near.theta, decrement_at_end=_CLOSE_ENOUGH)
         return np.asarray(self.rows @ (design.offset + design.scale * solution.state.beta))
 
     def drawn(self, groups: list[IntArray], rng: np.random.Generator) -> tuple[FloatArray, int]:

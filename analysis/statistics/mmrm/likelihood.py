@@ -10,7 +10,7 @@ REML (Lindstrom & Bates 1988, JASA 83:1014, in another notation).
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import log, pi
 
 import numpy as np
@@ -201,9 +201,15 @@ class State:
         return np.asarray(half)
 
 
+@lru_cache(maxsize=64)
+def upper_cells(visits: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the cells a <= b; asked for at every step, so kept."""
+    return np.triu_indices(visits)
+
+
 def in_cells(table: FloatArray) -> FloatArray:
     """From (V, V, ...) over e_a e_b' to the symmetric directions of the cells a <= b: (cells, ...)."""
-    rows, columns = np.triu_indices(len(table))
+    rows, columns = upper_cells(len(table))
     found = table[rows, columns].copy()
     apart = rows != columns
     found[apart] += table[columns[apart], rows[apart]]

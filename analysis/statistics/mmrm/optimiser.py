@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-from analysis.statistics.mmrm.likelihood import Model, State, in_cells
+from analysis.statistics.mmrm.likelihood import Model, State, in_cells, upper_cells
 from analysis.statistics.mmrm.patterns import Patterns
 from analysis.statistics.mmrm.structures import Structure
 
@@ -77,7 +77,7 @@ class Covariances:
     def cells(self, theta: FloatArray) -> FloatArray:
         """The directions by cell a <= b: (groups * cells, q)."""
         found = self.directions(theta)
-        rows, columns = np.triu_indices(found.shape[-1])
+        rows, columns = upper_cells(found.shape[-1])
         return np.asarray(found[:, :, rows, columns].reshape(len(found), -1).T)
 
     def gradient(self, theta: FloatArray, state: State) -> FloatArray:
@@ -108,15 +108,20 @@ class Covariances:
         raise ConvergenceError(_unidentified(self.name))
 
 
-def maximise(model: Model, covariances: Covariances, start: FloatArray) -> Solution:
-    """The maximum of the likelihood from a start (q,). Raises ConvergenceError."""
+def maximise(
+    model: Model, covariances: Covariances, start: FloatArray, *, decrement_at_end: float = _DECREMENT
+) -> Solution:
+    """The maximum of the likelihood from a start (q,). Raises ConvergenceError.
+
+    decrement_at_end: where to stop; resamples, whose estimates nobody reads to the last digit, may stop earlier.
+    """
     theta, state = start, model.at(covariances.sigma(start))
     for iteration in range(_STEPS):
         if state is None:
             break
         _require_inside(covariances.name, state.sigma)
         step, decrement = covariances.step(theta, state)
-        if decrement < _DECREMENT:
+        if decrement < decrement_at_end:
             # The last step costs one more look at the likelihood and adds digits.
             last = model.at(covariances.sigma(theta + step))
             return (
