@@ -62,14 +62,14 @@ def test_what_was_typed_is_there_again_after_the_browser_was_closed(desk: Desk, 
 
 def test_a_mistake_is_told_beside_its_item_and_nothing_typed_is_lost(desk: Desk, busy: BusySite):
     desk.sign_in("coordinator")
-    desk.open(of_first(busy, "visits/BL/forms/bpi_sf/"))
-    desk.page.check("input[name=item-3][value='7']")
-    desk.page.fill("input[name=item-8]", "45")
+    desk.open(of_first(busy, "visits/BL/forms/eq5d5l/"))
+    desk.page.check("input[name=item-SC][value='3']")
+    desk.page.fill("input[name=item-vas]", "145")
     desk.page.click("button[data-save]")
     expect(desk.page.locator("[role=alert]")).to_contain_text("Not saved yet")
-    expect(desk.page.locator("#fault-8")).to_be_visible()
-    expect(desk.page.locator("input[name=item-3][value='7']")).to_be_checked()
-    expect(desk.page.locator("input[name=item-8]")).to_have_value("45")
+    expect(desk.page.locator("#fault-vas")).to_be_visible()
+    expect(desk.page.locator("input[name=item-SC][value='3']")).to_be_checked()
+    expect(desk.page.locator("input[name=item-vas]")).to_have_value("145")
 
 
 def test_a_participant_is_found_from_the_keyboard(desk: Desk, busy: BusySite):
