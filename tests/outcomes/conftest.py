@@ -10,6 +10,7 @@ from outcomes.instrument_versions import load_instruments
 from outcomes.scoring import library
 from studies.models import Participant, Site, User
 from tests import factories
+from tests.outcomes.diary_keeper import Keeper, make_keeper
 
 
 @pytest.fixture
@@ -57,3 +58,9 @@ def site_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cal
     yield put
     monkeypatch.undo()
     library.forget_files()
+
+
+@pytest.fixture
+def keeper(db: None) -> Keeper:
+    """A participant of Berlin who keeps the diary."""
+    return make_keeper()

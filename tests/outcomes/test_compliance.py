@@ -16,14 +16,9 @@ from outcomes.compliance import compliance_of, weekly_means
 from outcomes.diary import save_diary
 from outcomes.models import Response
 from studies.errors import InvalidEntry, NotAllowed
-from tests.outcomes.diary_keeper import Keeper, make_keeper
+from tests.outcomes.diary_keeper import Keeper
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def keeper() -> Keeper:
-    return make_keeper()
 
 
 def on_paper(keeper: Keeper, *averages: float | None) -> None:

@@ -16,14 +16,9 @@ from outcomes.escalation import escalate, tell_physicians
 from studies.alerts import acknowledge
 from studies.models import AuditEvent, Role, SafetyAlert
 from tests import factories
-from tests.outcomes.diary_keeper import Keeper, make_keeper
+from tests.outcomes.diary_keeper import Keeper
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def keeper() -> Keeper:
-    return make_keeper()
 
 
 @pytest.fixture

@@ -25,15 +25,10 @@ from studies.enrolment import enrol, save_contact
 from studies.errors import InvalidEntries, InvalidEntry, NotAllowed
 from studies.models import AuditEvent, Participant
 from studies.visits import schedule_infusion
-from tests.outcomes.diary_keeper import EMAIL, Keeper, make_keeper
+from tests.outcomes.diary_keeper import EMAIL, Keeper
 
 pytestmark = pytest.mark.django_db
 BERLIN = "Europe/Berlin"
-
-
-@pytest.fixture
-def keeper() -> Keeper:
-    return make_keeper()
 
 
 def evening(keeper: Keeper, hour: int = 19, minute: int = 0, zone: str = BERLIN) -> datetime:

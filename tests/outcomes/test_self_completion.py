@@ -30,14 +30,8 @@ from studies.acting import Program, acting
 from studies.consents import withdraw_consent
 from studies.errors import AlreadyDone, ConsentMissing, InvalidEntries, InvalidEntry, NotAllowed, OwnAnswersKept
 from studies.models import AuditEvent, SafetyAlert
-from tests.outcomes.diary_keeper import Keeper, make_keeper
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def keeper() -> Keeper:
-    return make_keeper()
 
 
 def values(response: Response | None) -> dict[str, float | None]:
@@ -205,7 +199,7 @@ def test_asking_needs_a_role_at_the_site(keeper):
         invite(keeper.people["monitor"], participant=keeper.participant, form=keeper.diary())
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_however_answers_arrive_nothing_is_lost_or_doubled_and_the_last_one_said_counts(keeper, data):
     """Sent one by one or together, twice, late, in any order: the log holds each once, and the form the latest."""

@@ -10,14 +10,9 @@ from django.utils import timezone
 
 from outcomes.models import Clarification, ContactPreference, Invitation, Response, SiteContact
 from outcomes.responses import ResponseEntry, save_response
-from tests.outcomes.diary_keeper import Keeper, make_keeper
+from tests.outcomes.diary_keeper import Keeper
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def keeper() -> Keeper:
-    return make_keeper()
 
 
 @pytest.fixture

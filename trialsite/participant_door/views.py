@@ -203,11 +203,16 @@ def _show(
             "open": [question for question in sheet.asked if not question.answered],
             "screen": uuid4(),
             "shelf": device.digest[:16],
-            "telephone": contact_of(device.invitation.participant.site).telephone,
+            "telephone": _telephone(device.invitation),
             "message": message,
         },
         status=status,
     )
+
+
+def _telephone(invitation: Invitation) -> str:
+    """The site's number, in one piece on the screen."""
+    return contact_of(invitation.participant.site).telephone.replace(" ", "\u00a0")
 
 
 @at_the_door
@@ -222,7 +227,7 @@ def done(request: HttpRequest) -> HttpResponse:
     context = {
         "sent": invitation.submitted_at is not None,
         "next_day": next_diary_day(invitation.participant, after=invitation.day) if invitation.day else None,
-        "telephone": contact_of(invitation.participant.site).telephone,
+        "telephone": _telephone(invitation),
         "shelf": device.digest[:16],
     }
     return render(request, "participant_door/done.html", context)
