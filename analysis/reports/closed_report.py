@@ -7,6 +7,16 @@ from typing import Any
 
 from analysis.reports import figures_by_arm
 from analysis.reports.blocks import Block, Facts, Heading, Paragraph, Report, row, table
+from analysis.reports.closed_analyses import (
+    blinding_blocks,
+    estimand_blocks,
+    event_blocks,
+    mechanism_blocks,
+    not_finite_blocks,
+    sensitivity_blocks,
+    stopping_blocks,
+    testing_blocks,
+)
 from analysis.reports.closed_efficacy import endpoint_tables, loss_blocks, model_blocks, responder_blocks
 from analysis.reports.closed_safety import infusion_day_blocks
 from analysis.reports.shared_tables import (
@@ -52,13 +62,18 @@ def _blocks(result: Result) -> list[Block]:
     blocks: list[Block] = [_three_numbers(result, primary), *_first_plot(result, primary, labels), _arms(result)]
     if "information" in result["decision"]:
         blocks += [Heading("Decision", page=True), *_decision(result["decision"])]
+    blocks += estimand_blocks(result["estimands"]) + testing_blocks(result["multiplicity"])
     blocks += [Heading("Primary endpoint", page=True)]
     for model in result["models"]:
         blocks += model_blocks(model, labels, result)
+    blocks += sensitivity_blocks(result["sensitivity"])
+    blocks += event_blocks(result["intercurrent_events"], result["arms"])
+    blocks += not_finite_blocks(result["not_finite"])
     blocks += [Heading("Responders"), *responder_blocks(result["responders"])]
     blocks += [Heading("Loss of response"), *loss_blocks(result["loss_of_response"], list(labels))]
+    blocks += mechanism_blocks(result) + blinding_blocks(result["blinding"])
     blocks += [Heading("Participants"), *disposition_tables(result["disposition"])]
-    blocks += [Heading("Safety", page=True)]
+    blocks += [Heading("Safety", page=True), *stopping_blocks(result["stopping_rules"])]
     figure = figures_by_arm.harms(result["safety"])
     blocks += [figure] if figure else []
     blocks += adverse_event_tables(result["safety"])

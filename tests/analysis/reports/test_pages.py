@@ -18,9 +18,9 @@ import pytest
 from analysis.interim import closed_result, open_result
 from analysis.reports import render_html, render_pdf
 from tests.analysis.ashar_cut import PROTOCOL, ashar_cut
-from tests.analysis.kalm_cut import KalmTrial, kalm_trial, plan_of
+from tests.analysis.kalm_cut import KalmTrial, kalm_trial, plan_of, quick_plan
 
-PLAN = plan_of()
+PLAN = quick_plan()
 Results = dict[str, dict[str, Any]]
 
 
@@ -177,5 +177,5 @@ def test_hostile_data_give_pages_with_words_instead_of_numbers(tmp_path, case):
 
 
 def test_a_result_that_is_neither_is_refused():
-    with pytest.raises(ValueError, match="A result is open or closed; this one is 'half'"):
+    with pytest.raises(ValueError, match="A result is open, closed, masked or failed; this one is 'half'"):
         render_html({"kind": "half"})
