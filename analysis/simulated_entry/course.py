@@ -32,7 +32,7 @@ def enter_course(participant: Participant, course: records.Course, *, staff: Sta
     for event in course.adverse_events:
         _adverse_event(entering, event)
     for ice in course.intercurrent_events:
-        _intercurrent_event(entering, course, ice)
+        enter_intercurrent_event(entering, course, ice)
     entering.acknowledge_alerts()
     _end(entering, course)
 
@@ -118,7 +118,7 @@ def _adverse_event(entering: Entering, event: records.AdverseEvent) -> None:
         adverse_events.report(coordinator, participant=entering.participant, entry=entry)
 
 
-def _intercurrent_event(entering: Entering, course: records.Course, event: records.IntercurrentEvent) -> None:
+def enter_intercurrent_event(entering: Entering, course: records.Course, event: records.IntercurrentEvent) -> None:
     """Rescue above the allowance is told when its days are over; an infusion held is told by the infusion itself."""
     coordinator, participant = entering.staff.coordinator, entering.participant
     told_at = course.infusion.started_at + timedelta(days=event.end_day + 1)

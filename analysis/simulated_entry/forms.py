@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from analysis.simulation import records
 from outcomes import qst_sessions, responses
-from outcomes.scoring import load_instrument
+from outcomes.arm_revealing import revealing_of
 from studies import alerts
 from studies.acting import acting
 from studies.models import Participant, Visit
@@ -37,7 +37,8 @@ class Entering:
     def forms(self, forms: Iterable[records.FormRecord], visit: str) -> None:
         """The forms of a visit, by who enters them: what tells the arm stays with the infusion nurse."""
         due = [form for form in forms if form.visit == visit and form.entered_at <= self.until]
-        for revealing, group in _split(due, lambda form: load_instrument(form.instrument).arm_revealing):
+        telling = revealing_of(self.participant).instruments
+        for revealing, group in _split(due, lambda form: form.instrument in telling):
             user = self.staff.nurse if revealing else self.staff.coordinator
             entries = [self._entry(form) for form in group]
             with acting(user, entered_at=max(form.entered_at for form in group)):
