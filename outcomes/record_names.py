@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from outcomes.models import Invitation, QSTSession, Response
+from django.db.models import Model, Value
+
+from outcomes.models import ConditioningStimulus, DeviceUse, Invitation, QSTFlag, QSTSession, Response
 from studies.models import Participant
 
 
@@ -20,9 +22,29 @@ def names_of(participant: Participant, *, hidden: frozenset[int]) -> dict[tuple[
         names["responseitem", response.pk] = f"{name}: answers"
     asked = Invitation.objects.filter(participant=participant).select_related("instrument", "visit")
     names |= {("invitation", each.pk): f"Asked for {each.instrument.name}, {_when(each)}" for each in asked}
-    for key, code in QSTSession.objects.filter(participant=participant).values_list("pk", "visit__code"):
-        names["qstsession", key] = f"QST, {code}"
-        names["qsttrial", key] = f"QST, {code}: trials"
+    return names | _of_sessions(participant)
+
+
+# Of QST: model, how it reaches its visit, and what a record of it is called after the session.
+_QST: dict[str, tuple[type[Model], str, str]] = {
+    "qstsession": (QSTSession, "visit__code", ""),
+    "qstflag": (QSTFlag, "session__visit__code", ": question"),
+    "deviceuse": (DeviceUse, "session__visit__code", ": device"),
+    "conditioningstimulus": (ConditioningStimulus, "session__visit__code", ": conditioning stimulus"),
+}
+
+
+def _of_sessions(participant: Participant) -> dict[tuple[str, int], str]:
+    """Sessions, their trials and what hangs on them, in one query."""
+    rows = [
+        model._default_manager.filter(participant=participant).order_by().values_list(Value(kind), "pk", visit)
+        for kind, (model, visit, _) in _QST.items()
+    ]
+    names: dict[tuple[str, int], str] = {}
+    for kind, key, code in rows[0].union(*rows[1:], all=True):
+        names[kind, key] = f"QST, {code}{_QST[kind][2]}"
+        if kind == "qstsession":
+            names["qsttrial", key] = f"QST, {code}: trials"
     return names
 
 
