@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from outcomes.models import ImportedCell, ImportReport, PendingFile, PendingImport
 from studies.models import Study
@@ -68,6 +70,14 @@ def test_a_file_that_is_put_away_leaves_nothing(manager: Client):
     manager.post(brought["Location"], {"away": "1"})
     assert not PendingFile.objects.exists()
     assert not Study.objects.filter(code="SMALL").exists()
+
+
+def test_a_file_that_nobody_decided_about_is_gone_after_a_week(manager: Client):
+    bring(manager, records(GOOD))
+    PendingImport.objects.update(brought_at=timezone.now() - timedelta(days=8))
+    bring(manager, records(GOOD, "2,1,,,,,,,,"))
+    assert PendingImport.objects.count() == 1
+    assert PendingFile.objects.count() == 2
 
 
 def test_a_refused_file_shows_each_row_with_its_rule_and_does_not_wait(manager: Client):

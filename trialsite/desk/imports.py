@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -35,6 +36,7 @@ from trialsite.desk.page import View, page, refusals, say, show_on, shows_refusa
 # A larger file takes longer than a page may: it is brought by the command line.
 LARGEST = 4_000_000
 SHOWN = 200
+LONGEST_WAIT = timedelta(days=7)
 ROLES = ("file", "dictionary", "events")
 _CODE = re.compile(r"[A-Z][A-Z0-9_-]{1,19}")
 
@@ -150,6 +152,8 @@ def _name_of(form: BringForm) -> str:
 
 def _bring(user: User, given: dict[str, Any]) -> PendingImport:
     """Keep what was brought, after it was read: a file that is refused does not wait."""
+    # Names may be in a file: one that nobody decided about does not lie here for ever.
+    PendingImport.objects.filter(brought_at__lt=timezone.now() - LONGEST_WAIT).delete()
     study = Study.objects.filter(code=given["study"]).first()
     # Of a study that this person does not see, nothing is told: neither that it is here nor what is in it.
     if study is not None and not may_manage_data(user, study):
