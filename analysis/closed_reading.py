@@ -46,7 +46,7 @@ class Failure:
 def looks(account: ClosedAccount, *, study: Study) -> QuerySet[Look]:
     """The looks of a study with their statuses; nothing of what they found. Raises NotAllowed."""
     _require_reader(account, study)
-    return Look.objects.filter(study=study).select_related("cut", "plan").order_by("number")
+    return Look.objects.filter(study=study).select_related("cut", "plan", "study").order_by("number")
 
 
 def read_result(account: ClosedAccount, *, study: Study, number: int, what: str) -> SealedResult | None:
@@ -72,6 +72,29 @@ def read_masked(account: ClosedAccount, *, study: Study, number: int, what: str)
     if sealed:
         closed_door.log(account, f"look {number}: masked {what} read")
     return sealed
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What a person may open of a look: the report with the arms named, the masked one, why something broke."""
+
+    named: bool
+    masked: bool
+    failures: bool
+
+
+def readable(account: ClosedAccount, look: Look) -> Readable:
+    """What there is of a look for this person; nothing of it is read by asking."""
+    return Readable(
+        named=look.closed_status == Look.Status.REPORTED and not _shown_masked(account, look),
+        masked=closed_store.masked_report(look.pk) is not None,
+        failures=closed_door.may_read_failures(account, look.study) and _had_failures(look),
+    )
+
+
+def _had_failures(look: Look) -> bool:
+    jobs = Job.objects.filter(cut=look.cut_id, side=Job.Side.UNBLINDED).values_list("pk", flat=True)
+    return any(closed_store.details(key) for key in jobs)
 
 
 def read_masking(account: ClosedAccount, *, study: Study, purpose: str) -> dict[str, str] | None:

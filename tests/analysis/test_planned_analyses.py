@@ -15,6 +15,8 @@ from analysis.datasets import Trial, load_trial
 from analysis.interim import closed_result
 from analysis.interim.groups import by_arm
 from analysis.interim.order_of_testing import order_of_testing
+from analysis.reports import render_html
+from analysis.reports.wording import number
 from analysis.statistics import ancova, blinding, imputation, proportions, sequential
 from analysis.statistics import stopping_rules as rules
 from studies.protocol.analysis_plan import AnalysisPlan
@@ -314,3 +316,27 @@ def test_a_secondary_of_an_earlier_look_counts_once_the_primary_is_rejected():
     path = [{"look": 1, "fraction": 56 / 143}, {"look": 2, "fraction": 112 / 143}]
     second = order(a_look(0.0, primary=5.0, looks=path), [first])["tests"]
     assert [(test["rejected"], test["rejected_at"]) for test in second[:2]] == [(True, 2), (True, 2)]
+
+
+def test_the_closed_report_shows_every_one_of_them_in_its_own_numbers(look):
+    about = {"look": 1, "plan_sha256": "0" * 64, "code_version": "0.1.0+test"}
+    page = render_html({**look, "about": about})
+    ket = cell(look["stopping_rules"][0], "KET")
+    expected = [
+        "Safety stopping rules",
+        f"{ket['events']} of {ket['n']}",
+        "Endpoints in the order of testing",
+        "Estimands",
+        "Had nobody used rescue analgesics above the allowance",
+        "Missing values jump to the reference arm",
+        "Missing values worse by delta under ketamine",
+        "Rescue analgesic above the allowance",
+        "Does relief outlast the effect on sensory testing?",
+        number(look["dissociation"]["level_contrast"]["estimate"]),
+        "What carries the effect on pain?",
+        number(look["mediation"]["total"]["estimate"]),
+        "What was guessed",
+        number(look["blinding"]["rows"][0]["james"]["estimate"]),
+    ]
+    for words in expected:
+        assert words in page, words

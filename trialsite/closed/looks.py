@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from django import forms
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from analysis import closed_reading
-from analysis.closed_store import SealedResult
+from analysis.closed_store import Report, SealedResult
 from analysis.models import Job, Look
-from studies.closed_door import may_prepare_kits, may_read_failures
+from studies.closed_door import may_prepare_kits, may_read_masking
 from studies.models import Study
+from studies.permissions import require
 from trialsite.closed.page import account_of, closed_page, page, study_of
 
 PDF, JSON, HTML = "application/pdf", "application/json", "text/html; charset=utf-8"
@@ -26,14 +28,18 @@ def home(request: HttpRequest) -> HttpResponse:
 def looks(request: HttpRequest) -> HttpResponse:
     account = account_of(request)
     study = study_of(account)
-    rows = [{"look": each, "job": _running(study, each)} for each in closed_reading.looks(account, study=study)]
+    found = list(closed_reading.looks(account, study=study))
+    may = [closed_reading.readable(account, each) for each in found]
+    rows = [
+        {"look": each, "job": _running(study, each), "may": readable} for each, readable in zip(found, may, strict=True)
+    ]
     return page(
         request,
         "looks.html",
         title="Looks",
         rows=rows,
         working=any(row["job"] for row in rows),
-        may_read_failures=may_read_failures(account, study),
+        may_read_masking=may_read_masking(account, study) and any(each.masked for each in may),
     )
 
 
@@ -51,6 +57,46 @@ def report_pdf(request: HttpRequest, number: int) -> HttpResponse:
 @closed_page
 def result(request: HttpRequest, number: int) -> HttpResponse:
     return _download(_read(request, number, "result").result, JSON, f"{_name(request, number)}.json")
+
+
+@closed_page
+def masked(request: HttpRequest, number: int) -> HttpResponse:
+    """The report with masked arms, as it was sealed."""
+    return HttpResponse(_read_masked(request, number, "report").html, content_type=HTML)
+
+
+@closed_page
+def masked_pdf(request: HttpRequest, number: int) -> HttpResponse:
+    return _download(_read_masked(request, number, "PDF").pdf, PDF, f"{_name(request, number)}-masked.pdf")
+
+
+@closed_page
+def masked_result(request: HttpRequest, number: int) -> HttpResponse:
+    return _download(_read_masked(request, number, "result").result, JSON, f"{_name(request, number)}-masked.json")
+
+
+class MaskingForm(forms.Form):
+    purpose = forms.CharField(
+        label="For what purpose",
+        max_length=200,
+        help_text="Written into the trail with your name, before anything is shown",
+    )
+
+
+@closed_page
+def masking(request: HttpRequest) -> HttpResponse:
+    """Which label of the masked reports is which arm: shown to who says for what."""
+    account = account_of(request)
+    require(may_read_masking(account, study_of(account)), "read which arm is A")
+    form = MaskingForm(request.POST or None)
+    labels = None
+    # Read by POST only: what stands in an address ends in logs and histories.
+    if request.method == "POST" and form.is_valid():
+        purpose = form.cleaned_data["purpose"]
+        labels = closed_reading.read_masking(account, study=study_of(account), purpose=purpose)
+    status = 422 if form.errors else 200
+    rows = sorted((label, arm) for arm, label in (labels or {}).items())
+    return page(request, "masking.html", title="Which arm is A", status=status, form=form, rows=rows)
 
 
 @closed_page
@@ -79,6 +125,14 @@ def cut_file(request: HttpRequest, cut: str, file: str) -> FileResponse:
 def _read(request: HttpRequest, number: int, what: str) -> SealedResult:
     account = account_of(request)
     sealed = closed_reading.read_result(account, study=study_of(account), number=number, what=what)
+    if sealed is None:
+        raise Http404
+    return sealed
+
+
+def _read_masked(request: HttpRequest, number: int, what: str) -> Report:
+    account = account_of(request)
+    sealed = closed_reading.read_masked(account, study=study_of(account), number=number, what=what)
     if sealed is None:
         raise Http404
     return sealed
