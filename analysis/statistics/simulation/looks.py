@@ -128,7 +128,7 @@ class _Course:
             came = self.came[trial] = (*self.came[trial], int(units[place]))
             limit[place] = monitoring.bound(self.model.looks, came, bool(ended[place]))
             if not ended[place] and self.model.looks.futility:
-                unlikely[place] = z[place] < monitoring.unlikely_below(self.model.looks, came)
+                unlikely[place] = monitoring.unlikely(self.model.looks, came, float(z[place]))
         return limit, unlikely
 
 

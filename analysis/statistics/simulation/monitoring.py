@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
-import numpy as np
 from scipy.optimize import brentq
 
 from analysis.statistics import sequential
 from studies.protocol.analysis_plan import Looks
 
-_FAMILIES = {
+_FAMILIES: dict[str, Callable[[], sequential.Family]] = {
     "lan_demets_of": sequential.lan_demets_of,
     "lan_demets_pocock": sequential.lan_demets_pocock,
+}
+_WITH_PARAMETER: dict[str, Callable[[float], sequential.Family]] = {
+    "hwang_shih_decani": sequential.hwang_shih_decani,
+    "kim_demets": sequential.kim_demets,
 }
 # Conditional power beyond these z is 0 or 1 as far as a threshold is concerned.
 _FURTHEST = 8.0
@@ -26,8 +30,14 @@ def planned(looks: Looks) -> sequential.Design:
         alpha=looks.alpha,
         beta=1 - looks.power,
         sides=looks.sides,
-        efficacy=_FAMILIES[looks.spending](),
+        efficacy=_family(looks),
     )
+
+
+def _family(looks: Looks) -> sequential.Family:
+    if looks.spending in _WITH_PARAMETER:
+        return _WITH_PARAMETER[looks.spending](float(looks.spending_parameter or 0))
+    return _FAMILIES[looks.spending]()
 
 
 @lru_cache(maxsize=4096)
@@ -39,26 +49,38 @@ def bound(looks: Looks, came: tuple[int, ...], ended: bool) -> float:
     return float(_updated(looks, came, ended).efficacy_z[len(came) - 1])
 
 
+def unlikely(looks: Looks, came: tuple[int, ...], z: float) -> bool:
+    """Whether conditional power is below the plan's threshold, at a look that does not end the trial.
+
+    False where the rule stops the trial, or the plan has no futility rule.
+    """
+    if looks.futility is None or (abs(z) if looks.sides == 2 else z) >= bound(looks, came, False):
+        return False
+    return z < unlikely_below(looks, came)
+
+
 @lru_cache(maxsize=4096)
 def unlikely_below(looks: Looks, came: tuple[int, ...]) -> float:
-    """The z under which conditional power falls below the plan's threshold, at a look after which the trial goes on.
+    """The z under which conditional power, which rises with z, is below the plan's threshold."""
+    # Beyond a bound the rule stops the trial, and conditional power is not defined.
+    highest = min(_FURTHEST, bound(looks, came, False)) - 1e-9
+    lowest = -highest if looks.sides == 2 else -_FURTHEST
+    if _short_of(looks, came, highest) < 0:
+        return highest
+    if _short_of(looks, came, lowest) > 0:
+        return lowest
+    return float(brentq(lambda z: _short_of(looks, came, z), lowest, highest, xtol=1e-9))
 
-    nan where the plan has no futility rule.
-    """
+
+def _short_of(looks: Looks, came: tuple[int, ...], z: float) -> float:
+    """Conditional power less the plan's threshold; -1 without a rule."""
     rule = looks.futility
     if rule is None:
-        return np.nan
+        return -1.0
     design = _updated(looks, came, False)
-
-    def short_of(z: float) -> float:
-        power = sequential.conditional_power(z, len(came), design=design, drift=rule.drift)
-        return float(power - rule.conditional_power_below)
-
-    # Above the bound the rule stops the trial, and conditional power is not defined.
-    highest = min(_FURTHEST, bound(looks, came, False)) - 1e-9
-    if short_of(highest) < 0:
-        return highest
-    return -_FURTHEST if short_of(-_FURTHEST) > 0 else float(brentq(short_of, -_FURTHEST, highest, xtol=1e-9))
+    return float(sequential.conditional_power(z, len(came), design=design, drift=rule.drift)) - (
+        rule.conditional_power_below
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -1,17 +1,20 @@
 """Oracles: the one-at-a-time functions that a look calls, exact integration, the participant-wise simulation model."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.interim.decision import family_of
 from analysis.interim.models import one_sided
 from analysis.simulation.parameters import load_parameters
 from analysis.statistics import mmrm, sequential, simulation
 from analysis.statistics.simulation import looks, models, monitoring
 from analysis.statistics.simulation.draws import draw, stratum_shares
 from studies.protocol import load
+from studies.protocol.further_analyses import SpendingFunction
 
 KALM = "studies/protocols/kalm-1.0.yaml"
 NEVER = np.iinfo(np.int64).max // 2
@@ -159,11 +162,41 @@ def test_bounds_are_those_of_the_design_at_the_information_that_came(kalm):
     assert monitoring.bound(plan, (56, 113, 150), True) == pytest.approx(updated.efficacy_z[2], abs=1e-9)
 
 
+def test_every_spending_function_of_a_plan_is_the_interim_analysis_one(kalm):
+    parameters = {"hwang_shih_decani": -2.0, "kim_demets": 2.5}
+    for name in get_args(SpendingFunction):
+        changes = {"spending": name, "spending_parameter": parameters.get(name)}
+        plan = kalm.analysis.looks.model_copy(update=changes)
+        design = sequential.design(plan.fractions(), beta=0.1, efficacy=family_of(plan))
+        assert monitoring.planned(plan).efficacy_z == pytest.approx(design.efficacy_z)
+
+
 def test_conditional_power_is_at_the_plans_threshold_just_there(kalm):
     plan = kalm.analysis.looks
     z = monitoring.unlikely_below(plan, (56, 112))
     design = monitoring.planned(plan).update([56, 112], 143, ended=False)
     assert sequential.conditional_power(z, 2, design=design, drift="design") == pytest.approx(0.15, abs=1e-6)
+
+
+def test_a_two_sided_plan_rejects_in_both_directions(kalm):
+    looks_of = kalm.analysis.looks
+    two_sided = looks_of.model_copy(update={"sides": 2})
+    model = simulation.trial_model(changed(kalm, looks=two_sided), simulation.scenario("default"))
+    # KET against MDZ with the labels the other way round is worse by as much.
+    turned = replace(model, active=(True, False))
+    for each, sign in ((model, 1), (turned, -1)):
+        rows = simulation.simulate(each, seed=5, first=0, count=20)
+        table = pd.DataFrame(rows, columns=simulation.columns(3))
+        assert table["rejected"].mean() > 0.8
+        assert (np.sign(table.loc[table["rejected"] == 1, "z_2"].dropna()) == sign).all()
+        assert set(table["unlikely_1"].dropna()) <= {0, 1}
+    for z in (-2.2, 0.0, 2.0):
+        design = monitoring.planned(two_sided).update([56, 112], 143, ended=False)
+        power = sequential.conditional_power(z, 2, design=design, drift="design")
+        assert monitoring.unlikely(two_sided, (56, 112), z) == (power < 0.15)
+    assert not monitoring.unlikely(two_sided, (56, 112), -3.0)
+    assert monitoring.unlikely(looks_of, (56, 112), -2.2)
+    assert not monitoring.unlikely(looks_of.model_copy(update={"futility": None}), (56, 112), -2.2)
 
 
 def test_rows_say_what_happened_at_each_look(kalm):
