@@ -33,7 +33,7 @@ def main() -> int:
             lines.append(line)
             print(describe(line), flush=True)
     if arguments.write:
-        arguments.write.write_text(markdown(lines), encoding="utf-8")
+        arguments.write.write_text(markdown(lines, arguments.parts), encoding="utf-8")
     broken = sum(not line.holds for line in lines)
     print(f"bench: {broken} limits NOT KEPT" if broken else "bench: all limits kept")
     return 1 if broken else 0

@@ -19,7 +19,7 @@ def measure(rounds: int = 15) -> Iterator[Line]:
         "today, all sites": ("datamanager", "/admin/"),
         "participants and visits, all sites": ("datamanager", "/admin/participants/"),
         "a participant": ("coordinator", f"/admin/participants/{person}/"),
-        "a form": ("coordinator", f"/admin/participants/{person}/visits/BL/forms/bpi_sf/"),
+        "a form": ("coordinator", f"/admin/participants/{person}/visits/BL/forms/madrs/"),
         "a QST session": ("coordinator", f"/admin/participants/{person}/visits/BL/qst/"),
         "the history of a participant": ("coordinator", f"/admin/participants/{person}/history/"),
         "safety, all sites": ("datamanager", "/admin/safety/"),

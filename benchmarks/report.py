@@ -14,7 +14,7 @@ _ABOUT = """# Speed
 What `make bench` measured, each thing beside its peer in the same run. Generated, never typed by hand:
 
 ```
-make bench BENCH_ARGS="--write docs/speed.md"
+make bench BENCH_ARGS="{parts}--write docs/speed.md"
 ```
 
 {machine}. Times on a shared machine are what they are; trust the ratios. A goal or limit is marked kept or NOT KEPT.
@@ -47,11 +47,12 @@ def describe(line: Line) -> str:
     return told + (f"   {line.told}" if line.told else "")
 
 
-def markdown(lines: Sequence[Line]) -> str:
-    """The whole of docs/speed.md."""
+def markdown(lines: Sequence[Line], parts: Sequence[str]) -> str:
+    """The whole of docs/speed.md. parts: those that were asked for, none for all."""
     rows = "".join(f"| {' | '.join(_cells(line))} |\n" for line in lines)
     day = datetime.now(UTC).date()
-    return _ABOUT.format(machine=f"{machine()}, {day:%d %b %Y}") + rows
+    about = _ABOUT.format(machine=f"{machine()}, {day:%d %b %Y}", parts="".join(f"{part} " for part in parts))
+    return about + rows
 
 
 def kept(line: Line) -> str:
