@@ -13,7 +13,8 @@ LARGEST_JSON = 2 * MEGABYTE
 # Bytes read without any element beginning or ending: one value, or one tag.
 LONGEST_PIECE = 2 * MEGABYTE
 DEEPEST = 40
-MOST_DEFINITIONS = 180_000
+# Elements and attributes besides values.
+MOST_PIECES = 700_000
 MOST_CELLS = 200_000
 MOST_COLUMNS = 40_000
 LONGEST_VALUE = 1 * MEGABYTE

@@ -14,6 +14,7 @@ from typing import Any
 
 from outcomes.interchange.cells import Address, Cell
 from outcomes.interchange.element import Element, element, is_foreign
+from outcomes.interchange.odm_attributes import is_known
 from outcomes.interchange.odm_schema import ALIASED, CODE_LIST_TYPES, place
 
 MARK = "trialsite:"
@@ -47,7 +48,7 @@ def valid_study(study: Element, *, without_event: bool) -> Element:
 def _valid(each: Element, path: str, keeping: _Keeping) -> Element:
     kept: list[tuple[str, str, str]] = []
     attributes = dict(each.attributes)
-    for name in [name for name in attributes if is_foreign(name)]:
+    for name in [name for name in attributes if not is_known(each.tag, name)]:
         kept.append((_ATTRIBUTE, name, attributes.pop(name)))
     for name, valid in _repairs(each):
         kept.append((_ATTRIBUTE, name, attributes[name]))
@@ -111,7 +112,7 @@ def valid_beside(beside: Element, items: Mapping[str, Mapping[str, str]] | None 
 
     items: foreign attributes of the container's typed values by item; those cannot be annotated themselves.
     """
-    foreign = {name: value for name, value in beside.attributes if is_foreign(name)}
+    foreign = {name: value for name, value in beside.attributes if not is_known(beside.tag, name)}
     others = [child.as_json() for child in beside.children if is_foreign(child.tag)]
     if not foreign and not others and not items:
         return beside

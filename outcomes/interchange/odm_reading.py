@@ -13,7 +13,16 @@ from outcomes.interchange import limits, odm_kept
 from outcomes.interchange.document import Document
 from outcomes.interchange.element import Element, is_foreign
 from outcomes.interchange.odm_clinical import ClinicalData
-from outcomes.interchange.odm_schema import CHILDREN, NAMESPACE, TEXTS, TYPED_ITEM, VERSIONS, may_stand_in, place
+from outcomes.interchange.odm_schema import (
+    ADDRESSES,
+    CHILDREN,
+    NAMESPACE,
+    TEXTS,
+    TYPED_ITEM,
+    VERSIONS,
+    may_stand_in,
+    place,
+)
 from outcomes.interchange.refused import LineRefusal, refuse_file
 from outcomes.interchange.xml_events import read_xml
 
@@ -96,6 +105,7 @@ class _Reading:
         if tag == "MetaDataVersion" and any(name.startswith(_DEFINE) for name in attributes):
             raise refuse_file(self._name, _IS_DEFINE, line=line)
         self._foreign += is_foreign(tag)
+        self._count_what_is_kept(tag, attributes, line)
         self._open.append(_Open(tag, attributes, line))
         self.clinical.begin(tag, attributes, line)
 
@@ -113,16 +123,14 @@ class _Reading:
         else:
             parent.children.append(done)
             parent.lines.append(opened.line)
-            self._count_definitions(opened.line)
 
-    def _count_definitions(self, line: int) -> None:
-        if self.clinical.inside:
-            return
-        self._count += 1
-        if self._count > limits.MOST_DEFINITIONS:
-            raise refuse_file(
-                self._name, f"The file defines more than {limits.MOST_DEFINITIONS:,} elements.", line=line
-            )
+    def _count_what_is_kept(self, tag: str, attributes: dict[str, str], line: int) -> None:
+        """Values are counted where they are collected; of them, only what they say besides counts here."""
+        is_value = tag.startswith(TYPED_ITEM) or tag in ADDRESSES
+        self._count += max(len(attributes) - 3, 0) if is_value else 1 + len(attributes)
+        if self._count > limits.MOST_PIECES:
+            why = f"The file has more than {limits.MOST_PIECES:,} elements and attributes besides its values."
+            raise refuse_file(self._name, f"{why} Export it in parts.", line=line)
 
     def _root(self, tag: str, attributes: dict[str, str]) -> None:
         if tag != "ODM":

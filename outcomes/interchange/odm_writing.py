@@ -9,7 +9,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from outcomes.interchange import odm_kept
 from outcomes.interchange.cells import Address, Cell
-from outcomes.interchange.element import Element, element, is_foreign
+from outcomes.interchange.element import Element, element
+from outcomes.interchange.odm_attributes import is_known
 from outcomes.interchange.odm_schema import ADDRESSES, NAMESPACE, TYPED_ITEM, place
 
 _VERSION = "1.3.2"
@@ -113,7 +114,7 @@ def _foreign_attributes(items: Iterable[Cell]) -> dict[str, dict[str, str]]:
     """Of typed values, which the schema does not let have annotations of their own."""
     typed = (cell for cell in items if cell.tag != TYPED_ITEM and cell.beside)
     found = {
-        cell.address.item: {name: value for name, value in cell.beside.attributes if is_foreign(name)}
+        cell.address.item: {name: value for name, value in cell.beside.attributes if not is_known(cell.tag, name)}
         for cell in typed
         if cell.beside
     }
@@ -124,7 +125,7 @@ def _item(cell: Cell) -> Element:
     """A value as ODM has it: in an attribute, or (typed) as text."""
     given = cell.beside or element(cell.tag)
     beside = given if cell.tag != TYPED_ITEM else odm_kept.valid_beside(given)
-    own = {name: value for name, value in beside.attributes if not is_foreign(name)}
+    own = {name: value for name, value in beside.attributes if is_known(cell.tag, name)}
     attributes = own | {"ItemOID": cell.address.item}
     children = tuple(sorted(beside.children, key=lambda child: place(child.tag, TYPED_ITEM)))
     if cell.value is None:

@@ -26,6 +26,9 @@ CLINICAL = (
 )
 
 
+TOO_MUCH_BESIDE = f"The file has more than {limits.MOST_PIECES:,} elements and attributes besides its values."
+
+
 def _laughs() -> bytes:
     """Ten entities, each ten times the one before: 10 GB when written out."""
     entities = [f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10)]
@@ -48,8 +51,17 @@ FILES: dict[str, tuple[Callable[[], bytes], str]] = {
             + b'<MetaDataVersion OID="V" Name="V">'
             + b"".join(b'<ItemDef OID="item%d" Name="item%d" DataType="text"/>' % (n, n) for n in range(200_000))
         ),
-        f"The file defines more than {limits.MOST_DEFINITIONS:,} elements.",
+        TOO_MUCH_BESIDE,
     ),
+    "attributes.xml": (
+        lambda: (
+            HEAD
+            + b'<MetaDataVersion OID="V" Name="V">'
+            + (b"<ItemDef " + b"".join(b'a%d="" ' % n for n in range(100)) + b"/>") * 10_000
+        ),
+        TOO_MUCH_BESIDE,
+    ),
+    "annotations.xml": (lambda: CLINICAL + b'<Annotation SeqNum="1"/>' * 500_000, TOO_MUCH_BESIDE),
     "values.xml": (
         lambda: CLINICAL + b'<ItemData ItemOID="i" Value="1"/>' * 210_000,
         f"The file holds more than {limits.MOST_CELLS:,} values.",

@@ -57,14 +57,14 @@ def test_what_another_program_added_comes_back_as_it_was(name: str, note: str):
     versions = [
         element(
             version.tag,
-            dict(version.attributes) | {f"{VENDOR}Note": note, "Description": name},
+            dict(version.attributes) | {f"{VENDOR}Note": note, "Description": name, "NotOfODM": note},
             *version.children,
             element(f"{VENDOR}Extra", {"a": name}, element(f"{VENDOR}Deep"), text=""),
         )
         for version in begun.all("MetaDataVersion")
     ]
     extended = element("Study", {"OID": "S", f"{VENDOR}Id": note}, *[*begun.all("GlobalVariables"), *versions])
-    beside = element("ItemData", {f"{VENDOR}Flag": note})
+    beside = element("ItemData", {f"{VENDOR}Flag": note, "Flagged": name})
     cell = Cell(Address("1", "E", "", "F", "", "G", "", "X"), "7", beside=beside)
     back = through([cell], extended)
     assert back.study == extended

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import odmlib
@@ -14,6 +15,8 @@ import xmlschema
 from outcomes.imports.refusals import ImportRefused
 from outcomes.interchange.definitions import read_definitions
 from outcomes.interchange.document import Document
+from outcomes.interchange.odm_attributes import ATTRIBUTES
+from outcomes.interchange.odm_schema import CHILDREN, NAMESPACE, XML_NAMESPACE
 from outcomes.interchange.reading import Brought, read
 from tests.outcomes.interchange.files import DATA, again, brought, source, written
 
@@ -57,6 +60,7 @@ REFUSED = {
     "dataset-json/dm.xpt": "This is a SAS transport file (XPT)",
 }
 # Columns of a REDCap file that say where a value belongs, and hold none.
+XML = f"{{{XML_NAMESPACE}}}"
 ADDRESSES = {"redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"}
 
 
@@ -149,3 +153,22 @@ def test_records_agree_with_the_odm_that_redcap_itself_wrote_of_them(project: st
 def one_line(text: str | None) -> str:
     """REDCap wrote blanks and line ends otherwise in the two files."""
     return " ".join((text or "").split())
+
+
+def test_the_attributes_and_children_we_know_are_those_of_the_schema():
+    """Oracle: the schema as CDISC published it."""
+    for tag, names in ATTRIBUTES.items():
+        of_schema = {str(name) for name in schema().elements[tag].attributes if name}
+        assert {name.replace("xml:", XML) for name in names} == of_schema, tag
+    for tag, children in CHILDREN.items():
+        of_schema = dict.fromkeys(_children_of(tag))
+        # Values have a rule of their own: any typed one may stand in a group.
+        assert list(children) == [name for name in of_schema if not name.startswith("ItemData")], tag
+
+
+def _children_of(tag: str) -> Iterator[str]:
+    content = schema().elements[tag].type.content
+    for each in content.iter_elements() if hasattr(content, "iter_elements") else ():
+        # The signature of a whole file is not of ODM's own namespace.
+        if each.name.startswith(f"{{{NAMESPACE}}}"):
+            yield each.local_name
