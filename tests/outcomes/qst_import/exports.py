@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from outcomes.qst_import import LoadedDeviceMapping, load_device_mapping
@@ -25,6 +26,7 @@ UNITS = dict.fromkeys(("CDT", "WDT", "TSL", "CPT", "HPT"), "°C") | {
 Rows = list[dict[str, str]]
 
 
+@cache
 def mapping(name: str = "canonical") -> LoadedDeviceMapping:
     return load_device_mapping((MAPPINGS / f"{name}.yaml").read_text(), name=f"{name}.yaml")
 
