@@ -22,6 +22,7 @@ def measure(rounds: int = 15) -> Iterator[Line]:
         "a form": ("coordinator", f"/admin/participants/{person}/visits/BL/forms/madrs/"),
         "a QST session": ("coordinator", f"/admin/participants/{person}/visits/BL/qst/"),
         "the history of a participant": ("coordinator", f"/admin/participants/{person}/history/"),
+        "the course of a study, all sites": ("datamanager", "/admin/study/KALM/course/"),
         "safety, all sites": ("datamanager", "/admin/safety/"),
     }
     clients = {username: _signed_in(username) for username in ("coordinator", "datamanager")}

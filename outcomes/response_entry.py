@@ -145,18 +145,18 @@ def _problems_of_status(entry: ResponseEntry) -> Iterator[InvalidEntry]:
 def _problems_of_time(entry: ResponseEntry) -> Iterator[InvalidEntry]:
     at, now = entry.completed_at, moment()
     if at.tzinfo is None:
-        said = f"{at:%Y-%m-%d %H:%M} has no offset from UTC. Write it with one, such as 2026-02-03T10:00+01:00."
+        said = f"{at:%-d %b %Y %H:%M} has no offset from UTC. Write it with one, such as 2026-02-03T10:00+01:00."
         yield InvalidEntry(said, field="completed_at")
         return
     if at > now + CLOCK_DIFFERENCE:
-        said = f"{at:%Y-%m-%d %H:%M} lies ahead; it is {now.astimezone(at.tzinfo):%Y-%m-%d %H:%M}. Check the date."
+        said = f"{at:%-d %b %Y %H:%M} lies ahead; it is {now.astimezone(at.tzinfo):%-d %b %Y %H:%M}. Check the date."
         yield InvalidEntry(said, field="completed_at")
     opens_at = entry.visit.opens_at if entry.visit else None
     if opens_at is not None and at < opens_at - LONG_BEFORE:
-        said = f"{at:%Y-%m-%d} lies more than a year before the visit's window ({opens_at:%Y-%m-%d}). Check the year."
+        said = f"{at:%-d %b %Y} lies more than a year before the visit's window ({opens_at:%-d %b %Y}). Check the year."
         yield InvalidEntry(said, field="completed_at")
     if entry.day is not None and entry.day > site_day(entry.participant, now):
-        yield InvalidEntry(f"{entry.day} lies ahead: enter it when it is over.", field="day")
+        yield InvalidEntry(f"{entry.day:%-d %b %Y} lies ahead: enter it when it is over.", field="day")
 
 
 def _problems_of_place(entry: ResponseEntry) -> Iterator[InvalidEntry]:
