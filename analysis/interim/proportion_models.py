@@ -87,12 +87,13 @@ def _tables(
     if unknown := [name for name in names if name not in frame.columns]:
         raise ValueError(f"Nobody in the cut has the stratification factor {', '.join(unknown)}.")
     stratum = frame[names].fillna("").agg(" ".join, axis=1) if names else pd.Series("all", index=frame.index)
-    tables = []
-    for level in sorted(set(stratum.loc[groups.member.index])):
-        rows = []
-        for code in (contrast.active, contrast.reference):
-            here = [key for key in members[code] if stratum[key] == level]
-            yes = int(response.reindex(here).sum())
-            rows.append([yes, len(here) - yes])
-        tables.append(rows)
-    return tables
+    keys = [key for code in (contrast.active, contrast.reference) for key in members[code]]
+    frame = pd.DataFrame({"stratum": stratum, "arm": groups.member, "yes": response}).loc[keys]
+    counts = frame.groupby(["stratum", "arm"])["yes"].agg(["sum", "size"])
+    cells = {
+        key: (int(yes), int(size - yes)) for key, yes, size in zip(counts.index, *counts.to_numpy().T, strict=True)
+    }
+    levels = sorted(set(frame["stratum"]))
+    return [
+        [list(cells.get((level, code), (0, 0))) for code in (contrast.active, contrast.reference)] for level in levels
+    ]

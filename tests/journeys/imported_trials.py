@@ -20,6 +20,7 @@ from analysis import closed_store, cuts, plans
 from analysis.datasets import Cut, open_cut
 from analysis.look_results import make_closed_report, make_open_report
 from analysis.looks import order_look
+from analysis.replay import Discrepancy, replay_closed, replay_open
 from outcomes.imports import Source, import_trial
 from studies.models import ProtocolVersion
 from tests.conftest import _flush_as_owner, django_as
@@ -28,13 +29,17 @@ from tests.outcomes.imports.trial_files import IMPORTER, ClosedSideHere, protoco
 
 @dataclass(frozen=True)
 class Analysed:
-    """A look at an imported trial: its cut, the arms by participant key, both results as they are kept, their pages."""
+    """A look at an imported trial: its cut, the arms by participant key, both results as they are kept, their pages.
+
+    discrepancies: where the look, run again from its cut and plan, was not the same to the byte.
+    """
 
     cut: Cut
     arms: pd.Series[Any]
     open: dict[str, Any]
     closed: dict[str, Any]
     pages: dict[str, str]
+    discrepancies: list[Discrepancy]
 
     def model(self, key: str) -> dict[str, Any]:
         """The model of this id in the closed result."""
@@ -80,6 +85,7 @@ def _look(source: Source, protocol: str) -> Analysed:
         make_closed_report(look, progress=_unwatched)
         sealed = closed_store.sealed_result(look.pk)
         arms = cuts.arms_of(cut)
+        discrepancies = replay_closed(look)
     assert sealed is not None
     return Analysed(
         cut=open_cut(cuts.blinded_folder(cut.name)),
@@ -87,6 +93,7 @@ def _look(source: Source, protocol: str) -> Analysed:
         open=orjson.loads(bytes(report.result)),
         closed=sealed.values,
         pages={"open": bytes(report.html).decode(), "closed": sealed.html.decode()},
+        discrepancies=[*replay_open(look), *discrepancies],
     )
 
 

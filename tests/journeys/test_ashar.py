@@ -171,6 +171,10 @@ def test_the_printed_effect_sizes_lie_near_those_of_the_file_and_are_not_the_sam
     assert ORACLE["published"]["hedges_g"] == {"PRT_v_placebo": -1.14, "PRT_v_usual_care": -1.74}
 
 
+def test_the_look_run_again_is_the_same_to_the_byte_in_result_page_and_pdf(look):
+    assert look.discrepancies == []
+
+
 # What the open side sees ------------------------------------------------------------------------------
 
 
