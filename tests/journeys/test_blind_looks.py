@@ -117,7 +117,9 @@ CHOSEN = {
     ),
     "one outcome is beyond all measure": "UPDATE outcomes_responseitem SET value = 1e300 WHERE value > 5",
     "everybody has the same outcome": "UPDATE outcomes_responseitem SET value = 4, missing_reason = NULL",
-    "everybody has withdrawn": "UPDATE studies_participant SET status = 'withdrawn', ended_on = '2026-11-20', end_reason = 'x'",
+    "everybody has withdrawn": (
+        "UPDATE studies_participant SET status = 'withdrawn', ended_on = '2026-11-20', end_reason = 'x'"
+    ),
     "kits were exchanged": (
         "UPDATE studies_infusion i SET kit_number = (SELECT kit_number FROM studies_allocation a"
         " WHERE a.participant_id <> i.participant_id LIMIT 1)"
