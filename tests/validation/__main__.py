@@ -36,12 +36,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [each for each in ALL if asked.only in _name(each)]
     books = [] if asked.only else compared(begun)
     findings = simulated(chosen, asked.processes, begun)
-    seconds = time.monotonic() - begun
     if asked.only:
         for each in findings:
             _say(begun, f"{each.verdict}: {each.name}: {each.estimate:.4f} +- {each.monte_carlo_error:.4f}")
     else:
-        FILE.write_text(written(books, figures(), findings, seconds), encoding="utf-8")
+        FILE.write_text(written(books, figures(), findings), encoding="utf-8")
         _say(begun, f"wrote {FILE.relative_to(FILE.parents[1])}: {verdict(books, findings).strip()}")
     return int(not _all_met(books, findings))
 

@@ -80,7 +80,7 @@ def _share(comparison: Comparison) -> float:
     return comparison.difference / comparison.tolerance
 
 
-def written(books: Sequence[Book], printed: Sequence[Figure], findings: Sequence[Finding], seconds: float) -> str:
+def written(books: Sequence[Book], printed: Sequence[Figure], findings: Sequence[Finding]) -> str:
     """The whole file."""
     parts = [
         _HEAD,
@@ -89,7 +89,7 @@ def written(books: Sequence[Book], printed: Sequence[Figure], findings: Sequence
         _left_out(books),
         _UNEQUAL,
         _differences(printed),
-        simulation_table(findings, seconds),
+        simulation_table(findings),
     ]
     return "\n".join(parts)
 
@@ -161,13 +161,13 @@ def _differences(printed: Sequence[Figure]) -> str:
     return "\n".join([*rows, ""])
 
 
-def simulation_table(findings: Sequence[Finding], seconds: float) -> str:
+def simulation_table(findings: Sequence[Finding]) -> str:
     """Every finding with its Monte Carlo error."""
     rows = [
         SIMULATIONS,
         "",
         "A figure with a target is met when it lies within three Monte Carlo errors of it (DOMAIN 6.5: so that a right",
-        f"program is not failed by chance). Run in {seconds / 60:.0f} minutes.",
+        "program is not failed by chance).",
         "",
         "| simulation | requirement | estimate | Monte Carlo error | target | verdict |",
         "|---|---|---|---|---|---|",
