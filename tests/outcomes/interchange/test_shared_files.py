@@ -7,6 +7,7 @@ import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import odmlib
 import pytest
@@ -167,8 +168,9 @@ def test_the_attributes_and_children_we_know_are_those_of_the_schema():
 
 
 def _children_of(tag: str) -> Iterator[str]:
-    content = schema().elements[tag].type.content
+    defined: Any = schema().elements[tag].type
+    content = defined.content
     for each in content.iter_elements() if hasattr(content, "iter_elements") else ():
         # The signature of a whole file is not of ODM's own namespace.
-        if each.name.startswith(f"{{{NAMESPACE}}}"):
-            yield each.local_name
+        if str(each.name).startswith(f"{{{NAMESPACE}}}"):
+            yield str(each.local_name)
