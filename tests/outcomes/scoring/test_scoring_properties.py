@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -118,7 +119,7 @@ def any_sum(draw: st.DrawFn) -> tuple[Instrument, int, dict[str, float | None]]:
     }
     span = [size * low, size * (low + width)]
     total = {"rule": "sum", "of": list(items), "missing": f"{needed}/{size}", "range": span}
-    about = {"key": "any", "version": "1", "scoring_version": "1", "name": "Any", "dimension": "F"}
+    about: dict[str, Any] = {"key": "any", "version": "1", "scoring_version": "1", "name": "Any", "dimension": "F"}
     about |= {"higher_is": "worse", "recall": "now", "licence": {"class": "PD", "source": "this test"}}
     source = {"says": "everything", "cite": "this test", "evidence": "decision"}
     example = {"says": "nothing", "items": {}, "scores": {}}
