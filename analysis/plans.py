@@ -61,7 +61,8 @@ def freeze_plan(
             sha256=sha256_of(content.encode()),
             change_reason=_reason_for_change(study, reason),
         )
-    if frozen.source != content:
+    # Compared as plans, not as texts: a later schema spells out what an earlier text left to its defaults.
+    if AnalysisPlan.model_validate_json(frozen.source) != plan:
         raise PlanConflict(
             f"The analysis plan of {protocol_version} differs from the frozen version {frozen.version}: "
             "give it a new version number."

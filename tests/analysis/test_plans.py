@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 import yaml
@@ -14,6 +15,7 @@ from django.db import IntegrityError, ProgrammingError, connection, transaction
 from django.utils import timezone
 
 from analysis import plans
+from analysis.canonical import canonical_json, sha256_of
 from analysis.looks import order_look
 from analysis.models import Plan
 from studies.acting import Program, acting
@@ -119,6 +121,22 @@ def test_a_changed_plan_is_a_new_version_with_a_reason_and_shows_what_changed(fr
 def test_another_text_under_a_frozen_version_is_refused(frozen: Plan, version: ProtocolVersion):
     with pytest.raises(plans.PlanConflict, match="new version number"):
         plans.freeze_plan(PROGRAM, protocol_version=version, text=plan_file(safety=[]))
+
+
+def test_a_text_frozen_before_the_schema_grew_is_still_the_same_plan(version: ProtocolVersion):
+    contents = orjson.loads(plans.plan_source(version))
+    assert contents.pop("dsmb_arms") == "named"
+    older = canonical_json(contents).decode()
+    with acting(PROGRAM, "an earlier version of this system"), transaction.atomic():
+        kept = Plan.objects.create(
+            study=version.study,
+            protocol_version=version,
+            version="1.0",
+            source=older,
+            sha256=sha256_of(older.encode()),
+        )
+    assert plans.freeze_plan(PROGRAM, protocol_version=version) == kept
+    assert Plan.objects.get().source == older
 
 
 def test_a_plan_file_is_checked_against_its_protocol_with_every_line(version: ProtocolVersion):
