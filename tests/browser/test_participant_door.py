@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from time import sleep
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -84,7 +85,19 @@ def phone(browser: Browser, live_server: Any) -> Iterator[Phone]:
     opened = Phone(context.new_page(), live_server.url)
     yield opened
     context.close()
+    _until_nobody_is_at_the_database()
     assert opened.complaints == []
+
+
+def _until_nobody_is_at_the_database() -> None:
+    """The door's threads end when the browser has hung up: a database in use can be neither emptied nor dropped."""
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    for _ in range(50):
+        with connection.cursor() as cursor:
+            cursor.execute(others)
+            if cursor.fetchone() == (0,):
+                return
+        sleep(0.1)
 
 
 def link_in(message: Any, phone: Phone) -> str:
