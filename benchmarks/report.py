@@ -21,7 +21,8 @@ make bench BENCH_ARGS="{parts}--write docs/speed.md"
 
 * **ours** is the least or the median of several runs, and so is the peer; `gls` is run once at 500 x 8.
 * **nlme::gls** fits the same model: its log-likelihood must agree with ours to four decimals before its time counts.
-  **MixedLM** can only do compound symmetry. **R's mmrm** cannot be installed from Debian: its times are quoted.
+  **MixedLM** can only do compound symmetry. **R's mmrm** cannot be installed from Debian: its
+  times are quoted, and ours beside them are seconds of processor.
 * **memory** is the peak of the whole process, Python and its libraries included (150 MB before anything is done).
 * A **look** is both sides at once, from the files of the cut to the sealed bytes, without the plan's resampling
   sensitivity analyses. Its time is that of the slower side, in seconds of processor: what two free ones would take.
