@@ -1,4 +1,4 @@
-"""Cuts, plans, looks, design simulations and jobs, bare and read-only: those of the studies that a person may see (studies/admin.py)."""
+"""Cuts, plans, looks, design simulations and jobs: read-only, those of the studies a person sees (studies/admin.py)."""
 
 from __future__ import annotations
 

@@ -29,6 +29,7 @@ def fitted(trial: Trial, groups: Groups, model: Model) -> dict[str, Any]:
         "endpoint": endpoint.id,
         "label": endpoint.label,
         "better": endpoint.better,
+        "minimal_important_difference": endpoint.minimal_important_difference,
         "population": model.population,
         "effect": model.effect,
         "at": endpoint.at,

@@ -40,6 +40,7 @@ def subgroups(trial: Trial, groups: Groups) -> dict[str, Any]:
         "label": endpoint.label,
         "at": endpoint.at,
         "better": endpoint.better,
+        "minimal_important_difference": endpoint.minimal_important_difference,
         "active": contrast.active,
         "reference": contrast.reference,
     }

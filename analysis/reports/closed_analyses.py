@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.reports import figures_mechanism, figures_pooled, figures_subgroups
 from analysis.reports.blocks import Block, Heading, Paragraph, row, table
 from analysis.reports.shared_tables import why_not
 from analysis.reports.wording import count, interval, number, p_value, words
@@ -108,26 +109,20 @@ def sensitivity_blocks(analyses: Sequence[Result]) -> list[Block]:
             rows.append(row(each["label"], number(each["estimate"]), interval(each), imputed))
     head = ("If", "Difference", "95 % interval", "Imputed at the endpoint's time")
     found: list[Block] = [table("Sensitivity to missing values", head, rows, texts=[3])] if rows else []
-    return [*found, *(_tipping(each) for each in tipping)]
+    return [*found, *(figures_subgroups.tipping(each) for each in tipping)]
 
 
-def _tipping(each: Result) -> Block:
-    rows = [
-        row(
-            number(step["delta"]),
-            number(step["estimate"]),
-            interval(step),
-            "yes" if step["excludes_no_effect"] else "no",
-        )
-        for step in each["steps"]
-    ]
-    tipped = each["tipping_delta"]
-    note = (
-        "Within this range the interval always excludes no effect."
-        if tipped is None
-        else f"The interval reaches no effect when imputed values of {each['active']} are {number(tipped)} worse."
-    )
-    return table(each["label"], ("Delta", "Difference", "95 % interval", "Excludes no effect"), rows, note=note)
+def subgroup_blocks(found: Result) -> list[Block]:
+    """The primary effect in every level of the plan's factors; nothing where the plan names none."""
+    if not found["estimable"]:
+        return [] if "factors" not in found and "model" not in found else [why_not(found, "Subgroups")]
+    return [figures_subgroups.forest(found)]
+
+
+def missing_blocks(patterns: Result) -> list[Block]:
+    """Which timepoints of the primary endpoint are there, arm by arm."""
+    figure = figures_pooled.missing_patterns_by_arm(patterns)
+    return [figure] if figure else []
 
 
 def event_blocks(events: Sequence[Result], groups: Sequence[Result]) -> list[Block]:
@@ -146,7 +141,9 @@ def mechanism_blocks(result: Result) -> list[Block]:
     """Dissociation and mediation; nothing where the plan does not ask."""
     if "why" in result["mechanism"] and "does not ask" in result["mechanism"]["why"]:
         return []
-    return [Heading("How relief comes about"), *_dissociation(result), *_mediation(result)]
+    profile = result["sensory_profile"]
+    figures = [figures_mechanism.sensory_profiles(profile)] if profile["estimable"] else []
+    return [Heading("How relief comes about", page=True), *_dissociation(result), *_mediation(result), *figures]
 
 
 def _dissociation(result: Result) -> list[Block]:
@@ -171,7 +168,9 @@ def _dissociation(result: Result) -> list[Block]:
         f"That relief outlasts at day {found['day']} is {verdict}: it needs the contrast and {first} both above 0."
     )
     head = ("", labels[first], labels[second], "First minus second")
-    return [table("Does relief outlast the effect on sensory testing?", head, rows, note=note)]
+    arms = result["mechanism"]
+    figure = figures_mechanism.courses(found, labels, arms["active"], arms["reference"])
+    return [figure, table("Does relief outlast the effect on sensory testing?", head, rows, note=note)]
 
 
 def _mediation(result: Result) -> list[Block]:

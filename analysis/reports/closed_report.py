@@ -12,13 +12,16 @@ from analysis.reports.closed_analyses import (
     estimand_blocks,
     event_blocks,
     mechanism_blocks,
+    missing_blocks,
     not_finite_blocks,
     sensitivity_blocks,
     stopping_blocks,
+    subgroup_blocks,
     testing_blocks,
 )
 from analysis.reports.closed_efficacy import endpoint_tables, loss_blocks, model_blocks, responder_blocks
 from analysis.reports.closed_safety import infusion_day_blocks
+from analysis.reports.figures_consort import consort_flow
 from analysis.reports.shared_tables import (
     adverse_event_tables,
     baseline_table,
@@ -66,13 +69,15 @@ def _blocks(result: Result) -> list[Block]:
     blocks += [Heading("Primary endpoint", page=True)]
     for model in result["models"]:
         blocks += model_blocks(model, labels, result)
-    blocks += sensitivity_blocks(result["sensitivity"])
+    blocks += subgroup_blocks(result["subgroups"])
+    blocks += missing_blocks(result["missing_patterns"]) + sensitivity_blocks(result["sensitivity"])
     blocks += event_blocks(result["intercurrent_events"], result["arms"])
     blocks += not_finite_blocks(result["not_finite"])
     blocks += [Heading("Responders"), *responder_blocks(result["responders"])]
     blocks += [Heading("Loss of response"), *loss_blocks(result["loss_of_response"], list(labels))]
     blocks += mechanism_blocks(result) + blinding_blocks(result["blinding"])
-    blocks += [Heading("Participants"), *disposition_tables(result["disposition"])]
+    blocks += [Heading("Participants", page=True), consort_flow(result["consort"])]
+    blocks += disposition_tables(result["disposition"])
     blocks += [Heading("Safety", page=True), *stopping_blocks(result["stopping_rules"])]
     figure = figures_by_arm.harms(result["safety"])
     blocks += [figure] if figure else []

@@ -15,6 +15,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 INK, QUIET, LINE, ACCENT, BAD = "#1c2024", "#58616a", "#d5dadf", "#0072b2", "#b02a00"
 COLOURS = ("#0072b2", "#d55e00", "#00694d", "#cc79a7")
@@ -22,8 +23,8 @@ SHAPES = ("o", "s", "^", "D")
 GRADES = ("#cfe3f1", "#8fbfe0", "#3d8fc4", "#0b5d94", "#06304d")
 _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "trialsite",
-    # Letters as outlines: a reader's machine need not have the font.
-    "svg.fonttype": "path",
+    # Letters as text, a third of the bytes of outlines: the PDF brings the font, a page takes the reader's own.
+    "svg.fonttype": "none",
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.edgecolor": QUIET,
@@ -54,6 +55,23 @@ def canvas(width: float = 6.0, height: float = 3.2) -> Iterator[tuple[Axes, _Dra
         drawing.svg = _svg(figure)
 
 
+@contextmanager
+def panels(
+    count: int, columns: int, *, width: float = 6.0, height: float = 1.7
+) -> Iterator[tuple[list[Axes], _Drawing]]:
+    """Several small axes on common scales, in reading order; `height` is that of one row in inches."""
+    rows = -(-count // columns)
+    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}):
+        figure = Figure(figsize=(width, height * rows), layout="constrained")
+        FigureCanvasSVG(figure)
+        drawing = _Drawing()
+        every = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
+        for unused in every[count:]:
+            unused.set_visible(False)
+        yield every[:count], drawing
+        drawing.svg = _svg(figure)
+
+
 class _Drawing:
     """Holds the finished figure."""
 
@@ -80,6 +98,12 @@ def reference_line(axes: Axes, at: float, label: str, *, vertical: bool = False)
         axes.annotate(label, (1, at), xycoords=("axes fraction", "data"), xytext=(-2, 3), ha="right", **_LABEL)
 
 
+def important_line(axes: Axes, size: float | None, better: str) -> None:
+    """Where an effect begins to matter to a person, on the side of benefit; nothing where the plan names no size."""
+    if size is not None:
+        reference_line(axes, -size if better == "lower" else size, "minimal important", vertical=True)
+
+
 def label_at(axes: Axes, x: float, y: float, text: str, color: str, *, dx: float = 6, dy: float = 0) -> None:
     """A direct label beside the last point of a line."""
     axes.annotate(
@@ -92,6 +116,29 @@ def label_at(axes: Axes, x: float, y: float, text: str, color: str, *, dx: float
         fontweight="bold",
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
     )
+
+
+def box(axes: Axes, x: float, y: float, width: float, height: float, text: str, *, filled: bool) -> None:
+    """A box of a flow chart with its text, around x and y; a filled one is a step, an empty one stands aside."""
+    face, edge = ("#eef4f8", ACCENT) if filled else ("white", LINE)
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle="round,pad=0,rounding_size=0.06",
+            facecolor=face,
+            edgecolor=edge,
+            linewidth=0.8,
+            mutation_aspect=0.3,
+        )
+    )
+    axes.text(x, y, text, ha="center", va="center", fontsize=8.5 if filled else 8, color=INK, linespacing=1.25)
+
+
+def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """From one step of a flow chart to the next."""
+    axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=QUIET, linewidth=0.8))
 
 
 _LABEL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color": QUIET}

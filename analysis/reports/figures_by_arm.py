@@ -13,6 +13,7 @@ from analysis.reports.drawing import (
     QUIET,
     arm_style,
     canvas,
+    important_line,
     label_at,
     reference_line,
     zero_line,
@@ -20,8 +21,6 @@ from analysis.reports.drawing import (
 from analysis.reports.wording import interval, number, p_value
 
 Result = Mapping[str, Any]
-# DOMAIN 1.6: about 1 point of a 0-10 scale is the least that matters to a person.
-MINIMAL_IMPORTANT_DIFFERENCE = 1.0
 _TERMS_SHOWN = 15
 
 
@@ -133,8 +132,7 @@ def effects_over_time(model: Result, better: str) -> Figure | None:
     names = [model["timepoint_labels"].get(each["visit"], each["visit"]) for each in rows]
     with canvas(height=0.9 + 0.38 * len(rows)) as (axes, drawing):
         zero_line(axes, vertical=True)
-        important = -MINIMAL_IMPORTANT_DIFFERENCE if better == "lower" else MINIMAL_IMPORTANT_DIFFERENCE
-        reference_line(axes, important, "minimal important", vertical=True)
+        important_line(axes, model["minimal_important_difference"], better)
         for place, each in enumerate(rows):
             axes.plot([each["lower"], each["upper"]], [-place, -place], color=ACCENT)
             axes.plot(each["estimate"], -place, color=ACCENT, marker="D")

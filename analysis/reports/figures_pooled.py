@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.ticker import MaxNLocator
 
-from analysis.reports.blocks import Figure, row, table
-from analysis.reports.drawing import ACCENT, GRADES, INK, LINE, QUIET, canvas, label_at, reference_line
+from analysis.reports.blocks import Figure, Table, row, table
+from analysis.reports.drawing import ACCENT, GRADES, LINE, QUIET, arrow, box, canvas, label_at, reference_line
 from analysis.reports.wording import month, number
 
 Result = Mapping[str, Any]
@@ -69,58 +68,78 @@ def _flow_chart(axes: Axes, main: Sequence[str], aside: Sequence[str]) -> None:
     axes.set_xlim(0, 10)
     axes.set_ylim(-len(main) + 0.4, 0.6)
     for place, text in enumerate(main):
-        _box(axes, 3.0, -place, 3.6, text, filled=True)
+        box(axes, 3.0, -place, 3.6, 0.58, text, filled=True)
     for place, text in enumerate(aside):
         middle = -place - 0.5
-        _arrow(axes, (3.0, -place - 0.31), (3.0, -place - 0.69))
+        arrow(axes, (3.0, -place - 0.31), (3.0, -place - 0.69))
         axes.plot([3.0, 5.6], [middle, middle], color=QUIET, linewidth=0.8)
-        _box(axes, 7.4, middle, 3.6, text, filled=False)
-
-
-def _box(axes: Axes, x: float, y: float, width: float, text: str, *, filled: bool) -> None:
-    height = 0.58 if filled else 0.2 + 0.16 * (text.count("\n") + 1)
-    face, edge = ("#eef4f8", ACCENT) if filled else ("white", LINE)
-    shape = FancyBboxPatch(
-        (x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0,rounding_size=0.06",
-        facecolor=face, edgecolor=edge, linewidth=0.8, mutation_aspect=0.3,
-    )  # fmt: skip
-    axes.add_patch(shape)
-    axes.text(x, y, text, ha="center", va="center", fontsize=8.5 if filled else 8, color=INK, linespacing=1.25)
-
-
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=QUIET, linewidth=0.8))
+        box(axes, 7.4, middle, 3.6, 0.2 + 0.16 * (text.count("\n") + 1), text, filled=False)
 
 
 def missing_patterns(patterns: Result) -> Figure | None:
     """Which timepoints of the primary endpoint are there: one line a pattern, the commonest at the top."""
-    rows, labels = patterns["rows"], patterns["labels"]
+    return _patterns(patterns["labels"], [("", patterns["n"], patterns["rows"])])
+
+
+def missing_patterns_by_arm(patterns: Result) -> Figure | None:
+    """The same for every arm, one below the other."""
+    groups = [(group["code"], group["n"], group["rows"]) for group in patterns["groups"]]
+    return _patterns(patterns["labels"], groups)
+
+
+def _patterns(labels: Sequence[str], groups: Sequence[tuple[str, int, Sequence[Result]]]) -> Figure | None:
+    rows = [(code, n, each) for code, n, patterns in groups for each in patterns]
     if not rows:
         return None
     with canvas(height=0.7 + 0.26 * len(rows)) as (axes, drawing):
-        for place, each in enumerate(rows):
-            for column, there in enumerate(each["there"]):
-                axes.barh(
-                    -place,
-                    0.94,
-                    left=column - 0.47,
-                    height=0.78,
-                    edgecolor=LINE,
-                    color=ACCENT if there else "white",
-                    hatch="" if there else "////",
-                )
-            share = 100 * each["count"] / patterns["n"]
-            axes.text(len(labels) - 0.4, -place, f"{each['count']} ({share:.0f} %)", va="center")
+        for place, (code, n, each) in enumerate(rows):
+            _pattern(axes, -place, each["there"])
+            share = 100 * each["count"] / n
+            axes.text(len(labels) - 0.4, -place, f"{code} {each['count']} ({share:.0f} %)".strip(), va="center")
         axes.set_xticks(range(len(labels)), labels)
         axes.set_yticks([])
         axes.set_xlim(-0.5, len(labels) + 0.6)
         axes.spines[["left", "bottom"]].set_visible(False)
         axes.tick_params(length=0)
         axes.xaxis.tick_top()
-    words = f"Of {patterns['n']} participants of whom all are due, {rows[0]['count']} have the commonest pattern."
-    lines = [row(*("there" if there else "missing" for there in each["there"]), str(each["count"])) for each in rows]
-    data = table("Patterns of missing values", (*labels, "Participants"), lines, texts=tuple(range(1, len(labels))))
-    return Figure("Primary endpoint: what is there (filled) and missing (hatched)", drawing.svg, words, data)
+    words = "; ".join(
+        f"{code or 'In all'}: of {n} of whom all is due, {each[0]['count']} have the commonest pattern"
+        for code, n, each in groups
+        if each
+    )
+    return Figure(
+        "Primary endpoint: what is there (filled) and missing (hatched)",
+        drawing.svg,
+        words + ".",
+        _pattern_table(labels, rows),
+    )
+
+
+def _pattern(axes: Axes, height: int, there: Sequence[bool]) -> None:
+    for column, known in enumerate(there):
+        axes.barh(
+            height,
+            0.94,
+            left=column - 0.47,
+            height=0.78,
+            edgecolor=LINE,
+            color=ACCENT if known else "white",
+            hatch="" if known else "////",
+        )
+
+
+def _pattern_table(labels: Sequence[str], rows: Sequence[tuple[str, int, Result]]) -> Table:
+    by_arm = any(code for code, _, _ in rows)
+    lines = [
+        row(
+            *([code] if by_arm else []),
+            *("there" if known else "missing" for known in each["there"]),
+            str(each["count"]),
+        )
+        for code, _, each in rows
+    ]
+    head = (*(["Arm"] if by_arm else []), *labels, "Participants")
+    return table("Patterns of missing values", head, lines, texts=tuple(range(1, len(head) - 1)))
 
 
 def adverse_events_by_grade(safety: Result) -> Figure | None:

@@ -84,6 +84,7 @@ class Endpoint(Section):
 
     `change`: difference from baseline. `responder`: at least `responder_percent` better than at baseline.
     `dissociation_contrast`: the arms' difference in this value minus that in the score named by `against`.
+    `minimal_important_difference`: in units of the value, marked in figures; tests nothing.
     """
 
     id: Key
@@ -96,6 +97,7 @@ class Endpoint(Section):
     score: str | None = None
     better: Literal["lower", "higher"]
     responder_percent: Annotated[float, Field(gt=0, le=100)] | None = None
+    minimal_important_difference: Annotated[float, Field(gt=0)] | None = None
     baseline: Timepoint
     timepoints: Annotated[tuple[Timepoint, ...], Field(min_length=1)]
     at: Code
