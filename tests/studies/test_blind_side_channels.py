@@ -329,7 +329,7 @@ def test_nobody_draws_twice_whatever_is_written_on_him(app: psycopg.Connection, 
     with pytest.raises(psycopg.Error) as refusal:
         app.execute(f"UPDATE studies_participant SET {change} WHERE id = %s", [participant])
         allocate(app, participant)
-    assert refusal.value.sqlstate in ("TS011", "TS012", "TS014")
+    assert refusal.value.sqlstate in ("TS004", "TS011", "TS012", "TS014")
     assert "randomised" in str(refusal.value) or "no such participant" in str(refusal.value)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,10 +11,8 @@ import psycopg
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from outcomes.instrument_versions import load_instruments
 from outcomes.models import InstrumentVersion, QSTSession, QSTValue, Response, Score
-from outcomes.responses import ResponseEntry, save_response
-from studies.acting import acting
+from studies.acting import acting, verb
 from studies.closed_door import create_account
 from studies.errors import Contradiction
 from studies.models import (
@@ -29,6 +26,7 @@ from studies.models import (
     SafetyAlert,
     Study,
     User,
+    Visit,
 )
 from studies.protocols import load_protocol
 from tests import factories
@@ -238,15 +236,20 @@ def test_a_participant_has_a_visit_once(two):
         _run(statement, [two[0].pk, "UNS", 92])
 
 
+@verb(because="moved to another visit")
+def _move(user: User, *, response: Response, visit: Visit) -> None:
+    response.visit = visit
+    response.save(update_fields=["visit"])
+
+
 def test_whoever_meets_a_constraint_in_a_verb_is_told_in_a_sentence(two, coordinator):
     mine, other = two
-    load_instruments(factories.SETTING_UP)
-    answers = {str(number): 0.0 for number in range(1, 10)}
-    entry = ResponseEntry(mine, "phq9", answers, AT, visit=other.visits.get(code="SCR"))
+    response = Response.objects.get(participant=mine)
     with pytest.raises(Contradiction, match="belongs to another participant") as refused:
-        save_response(coordinator, entry=entry)
+        _move(coordinator, response=response, visit=other.visits.get(code="SCR"))
     assert refused.value.code == "conflict"
-    assert save_response(coordinator, entry=replace(entry, visit=mine.visits.get(code="SCR"))).pk
+    _move(coordinator, response=response, visit=mine.visits.get(code="SCR"))
+    assert Response.objects.get(participant=mine).visit.code == "SCR"
 
 
 def test_a_user_name_stays_with_its_person(coordinator):
