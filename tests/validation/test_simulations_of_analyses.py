@@ -18,7 +18,7 @@ from tests.validation.simulations_dissociation import own_contrast, true_contras
         (simulations_mediation.paths, {"replicates": 50}),
         (simulations_mediation.paths, {"replicates": 12, "method": "bootstrap", "draws": 200}),
         (simulations_mediation.paths, {"replicates": 20, "method": "quasi_bayes", "draws": 500}),
-        # Percentiles of few draws are a little narrow: in so few trials one seed in five misses with one of eleven figures.
+        # Percentiles of few draws are a little narrow: in so few trials one seed in five misses with one of 11 figures.
         (simulations_mediation.interventions, {"replicates": 20, "draws": 200, "seed": 2000}),
         (simulations_mediation.null_contrast, {"replicates": 20, "draws": 200}),
         (simulations_mediation.confounded, {"replicates": 50}),
