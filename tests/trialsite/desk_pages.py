@@ -73,8 +73,11 @@ PAGES = {
     "api": Page("/admin/study/api/", 5),
     "people": Page("/admin/people/", 12, "administrator"),
 }
-# Pages that only take what is posted, or that need a look to show anything (tests/trialsite/test_desk_analysis.py).
+# Pages that only take what is posted, or that need a look (tests/trialsite/test_desk_analysis.py) or a simulated design
+# (test_desk_design.py) to show anything.
 NOT_HERE = {
+    "design",
+    "design_simulation",
     "own_form",
     "site_contact",
     "import_difference",
