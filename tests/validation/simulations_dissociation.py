@@ -32,7 +32,7 @@ OUTCOMES = {"S": "nrs", "Q": "qst_composite"}
 
 def recovery() -> list[Finding]:
     """The default scenario: level and change contrasts."""
-    return contrasts("default", replicates=300, seed=1_000_000, days=DAYS)
+    return contrasts("default", replicates=500, seed=1_000_000, days=DAYS)
 
 
 def reversal() -> list[Finding]:
@@ -42,17 +42,17 @@ def reversal() -> list[Finding]:
 
 def null_contrast() -> list[Finding]:
     """Both dimensions improve alike: type-I error of the contrast, by the model and by flipping signs."""
-    return rejections("null_dissociation", replicates=300, seed=3_000_000)
+    return rejections("null_dissociation", replicates=500, seed=3_000_000)
 
 
 def null_effect() -> list[Finding]:
     """No effect at all: type-I error of the effect on pain itself."""
-    return rejections("null_global", replicates=300, seed=4_000_000)
+    return rejections("null_global", replicates=500, seed=4_000_000)
 
 
 def bootstrap_interval() -> list[Finding]:
-    """Coverage of the participants' bootstrap for C(28), 400 draws as DOMAIN 5.2 has it, in 60 trials."""
-    return bootstrap_coverage(replicates=60, draws=400, seed=5_000_000)
+    """Coverage of the participants' bootstrap for C(28), 400 draws as DOMAIN 5.2 has it, in 100 trials."""
+    return bootstrap_coverage(replicates=100, draws=400, seed=5_000_000)
 
 
 def days_in_response() -> list[Finding]:

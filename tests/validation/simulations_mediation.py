@@ -23,17 +23,17 @@ ASKED = "DOMAIN 6.5"
 
 def product_paths() -> list[Finding]:
     """Parallel paths by the delta method."""
-    return paths(replicates=400, seed=11_000_000)
+    return paths(replicates=600, seed=11_000_000)
 
 
 def bootstrap_paths() -> list[Finding]:
     """Parallel paths by the BCa bootstrap, 1,000 draws."""
-    return paths(replicates=400, seed=12_000_000, method="bootstrap", draws=1000)
+    return paths(replicates=600, seed=12_000_000, method="bootstrap", draws=1000)
 
 
 def posterior_paths() -> list[Finding]:
     """Parallel paths by the distribution of the product, 4,000 draws."""
-    return paths(replicates=400, seed=11_000_000, method="quasi_bayes", draws=4000)
+    return paths(replicates=600, seed=11_000_000, method="quasi_bayes", draws=4000)
 
 
 def interventional_effects() -> list[Finding]:
@@ -43,12 +43,12 @@ def interventional_effects() -> list[Finding]:
 
 def equal_paths() -> list[Finding]:
     """Two paths that carry the same: type-I error of their contrast."""
-    return null_contrast(replicates=400, seed=14_000_000, draws=500)
+    return null_contrast(replicates=600, seed=14_000_000, draws=500)
 
 
 def unmeasured_cause() -> list[Finding]:
     """Confounding of mediator and outcome: bias, and the sensitivity analysis that takes it away."""
-    return confounded(replicates=400, seed=15_000_000)
+    return confounded(replicates=600, seed=15_000_000)
 
 
 SIMULATIONS = (bootstrap_paths, product_paths, posterior_paths, interventional_effects, equal_paths, unmeasured_cause)
