@@ -122,7 +122,7 @@ class BusySite:
             "coordinator",
             "foot",
             trials,
-            devices=Device.objects.filter(site=participant.site),
+            devices=list(Device.objects.filter(site=participant.site)),
             conditioning=ConditioningEntry("ppt", "parallel", "cold_pressor"),
         )
         save_session(cora, entry=session)

@@ -34,6 +34,8 @@ FILTERS = {
     "eligibility-decisions": {"participant__identifier": "KALM-BER-T0001"},
     "allocations": {"participant__identifier": "KALM-BER-T0001"},
     "deviations": {"participant__identifier": "KALM-BER-T0001"},
+    "intercurrent-events": {"participant__identifier": "KALM-BER-T0001"},
+    "stratum-corrections": {"participant__identifier": "KALM-BER-T0001"},
     "infusions": {"participant__identifier": "KALM-BER-T0001"},
     "adverse-events": {"participant__identifier": "KALM-BER-T0001", "serious": "false", "grade": "2"},
     "responses": {"participant__identifier": "KALM-BER-T0001", "instrument__key": "phq9", "visit__code": "BL"},
@@ -47,13 +49,25 @@ FILTERS = {
     "qst-devices": {"site__code": "BER", "kind": "thermode"},
     "qst-device-uses": {"session__visit__code": "BL"},
     "cuts": {"study__code": "KALM"},
+    "design-simulations": {"study__code": "KALM", "status": "running"},
     "looks": {"study__code": "KALM"},
     "jobs": {"study__code": "KALM"},
 }
 # Nothing of these is on a busy site before an analysis (tests/analysis/test_api.py) or a judgement.
-EMPTY = {"criteria", "deviations", "cuts", "looks", "jobs"}
+EMPTY = {
+    "criteria",
+    "deviations",
+    "intercurrent-events",
+    "stratum-corrections",
+    "design-simulations",
+    "cuts",
+    "looks",
+    "jobs",
+}
 # Lists that belong to participants, so that another site's are not in them.
-OF_PARTICIPANTS = sorted(set(FILTERS) - {"studies", "sites", "qst-devices", "cuts", "looks", "jobs"})
+OF_PARTICIPANTS = sorted(
+    set(FILTERS) - {"studies", "sites", "qst-devices", "design-simulations", "cuts", "looks", "jobs"}
+)
 
 
 def url(path: str) -> str:

@@ -19,6 +19,8 @@ from trialsite.services.connection import database_url
 pytestmark = pytest.mark.django_db(transaction=True)
 # Other databases of the same server delay the feed while their transactions are open; they lose nothing.
 LONGEST_DELAY = 30.0  # seconds
+# A reason for the end goes with an end.
+ENDED = {"status": "withdrawn", "ended_on": "2026-01-01"}
 
 
 @dataclass
@@ -86,12 +88,13 @@ def slow() -> Any:
 
 
 def change(database: psycopg.Connection, participant: Participant) -> None:
-    database.execute("UPDATE studies_participant SET end_reason = 'slow' WHERE id = %s", [participant.pk])
+    ended = "UPDATE studies_participant SET status = 'withdrawn', ended_on = '2026-01-01', end_reason = 'slow'"
+    database.execute(f"{ended} WHERE id = %s", [participant.pk])
 
 
 def change_at_once(participant: Participant) -> None:
     with acting(Program("quick"), "quick"), transaction.atomic():
-        Participant.objects.filter(pk=participant.pk).update(end_reason="quick")
+        Participant.objects.filter(pk=participant.pk).update(end_reason="quick", **ENDED)
 
 
 def test_a_change_that_began_before_an_answer_and_was_saved_after_it_is_told_later(
@@ -146,6 +149,6 @@ def test_what_changes_while_pages_are_read_is_told_by_the_next_question(follower
     assert follower.client.get(first["next"]).json()["changed_until"] == first["changed_until"]
     follower.since = first["changed_until"]
     with acting(Program("quick"), "again"), transaction.atomic():
-        Participant.objects.filter(pk=people[0].pk).update(end_reason="again")
+        Participant.objects.filter(pk=people[0].pk).update(end_reason="again", **ENDED)
     follower.ask_until({people[0].identifier})
     assert follower.copy[people[0].identifier] == "again"

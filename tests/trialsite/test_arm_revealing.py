@@ -82,7 +82,7 @@ def test_answers_to_a_marked_instrument_are_entered_and_corrected_by_the_infusio
     with pytest.raises(NotAllowed):
         save_response(busy.people["coordinator"], entry=entry)
     saved = save_response(fresh(busy, "infusion_nurse"), entry=entry)
-    change = {"response": saved, "items": {"1": 2.0}, "reason": "misread"}
+    change: dict[str, Any] = {"response": saved, "items": {"1": 2.0}, "reason": "misread"}
     with pytest.raises(NotAllowed):
         correct_response(busy.people["coordinator"], **change)
     assert correct_response(fresh(busy, "infusion_nurse"), **change)
@@ -94,7 +94,7 @@ def fresh(busy: BusySite, who: str) -> User:
 
 def test_the_history_keeps_the_answers_of_a_marked_instrument(busy: BusySite, mark: Mark):
     response = Response.objects.get(participant=busy.first, instrument__key="phq9", visit__code="BL")
-    asked = {"kind": "response", "record": response.pk}
+    asked = {"kind": "response", "record": str(response.pk)}
     path = f"/admin/participants/{busy.first.identifier}/history/"
     mark()
     assert "kept at the infusion unit" in busy.as_("efficacy_rater").get(path, asked).content.decode()
@@ -121,7 +121,12 @@ def test_a_marked_form_is_the_infusion_units_with_what_was_found_on_it(busy: Bus
     assert busy.as_("infusion_nurse").get(page).status_code == 200
     assert not visible_findings(fresh(busy, "coordinator")).filter(key="alt_times_uln").exists()
     assert visible_findings(fresh(busy, "infusion_nurse")).filter(key="alt_times_uln").exists()
-    change = {"participant": again(busy), "form": "laboratory", "values": {"alt_times_uln": 1.5}, "reason": "misread"}
+    change: dict[str, Any] = {
+        "participant": again(busy),
+        "form": "laboratory",
+        "values": {"alt_times_uln": 1.5},
+        "reason": "misread",
+    }
     with pytest.raises(NotAllowed):
         enter_findings(fresh(busy, "coordinator"), **change)
     enter_findings(fresh(busy, "investigator"), **change)

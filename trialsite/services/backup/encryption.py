@@ -112,8 +112,10 @@ class DecryptingReader:
             self._take()
 
     def _take(self) -> None:
-        sealed = self._source.read(int.from_bytes(self._source.read(4), "big"))
-        for last in (False, True):
+        length = int.from_bytes(self._source.read(4), "big")
+        sealed = self._source.read(length)
+        # The last chunk would also be read by a length that says more than there is.
+        for last in (False, True) if len(sealed) == length else ():
             try:
                 self._ready += self._cipher.decrypt(_nonce(self._number, last=last), sealed, MAGIC)
             except InvalidTag:
