@@ -49,7 +49,7 @@ FILTERS = {
     "qst-devices": {"site__code": "BER", "kind": "thermode"},
     "qst-device-uses": {"session__visit__code": "BL"},
     "cuts": {"study__code": "KALM"},
-    "design-simulations": {"study__code": "KALM", "status": "running"},
+    "design-simulations": {"study__code": "KALM", "status": "done"},
     "looks": {"study__code": "KALM"},
     "jobs": {"study__code": "KALM"},
 }
@@ -57,7 +57,6 @@ FILTERS = {
 EMPTY = {
     "criteria",
     "deviations",
-    "intercurrent-events",
     "stratum-corrections",
     "design-simulations",
     "cuts",
