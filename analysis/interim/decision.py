@@ -5,7 +5,7 @@ The number trail lists each step with where it came from, so that the decision c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.datasets import Trial
@@ -14,34 +14,15 @@ from analysis.interim.groups import Groups
 from analysis.interim.numbers import estimated, not_estimable
 from analysis.interim.prospects import LookTaken
 from analysis.statistics import sequential
+from analysis.statistics.planned_design import planned_design
 from studies.protocol.planned_looks import Looks
 
-_FAMILIES: dict[str, Callable[[], sequential.Family]] = {
-    "lan_demets_of": sequential.lan_demets_of,
-    "lan_demets_pocock": sequential.lan_demets_pocock,
-}
-_WITH_PARAMETER: dict[str, Callable[[float], sequential.Family]] = {
-    "hwang_shih_decani": sequential.hwang_shih_decani,
-    "kim_demets": sequential.kim_demets,
-}
 _NAMES = {
     "lan_demets_of": "Lan-DeMets, O'Brien-Fleming type",
     "lan_demets_pocock": "Lan-DeMets, Pocock type",
     "hwang_shih_decani": "Hwang-Shih-DeCani",
     "kim_demets": "Kim-DeMets",
 }
-
-
-def family_of(looks: Looks) -> sequential.Family:
-    """The spending function of the plan's looks."""
-    if looks.spending in _WITH_PARAMETER:
-        return _WITH_PARAMETER[looks.spending](float(looks.spending_parameter or 0))
-    return family_named(looks.spending)
-
-
-def family_named(name: str) -> sequential.Family:
-    """A spending function without a parameter. Raises KeyError."""
-    return _FAMILIES[name]()
 
 
 def _spending_name(looks: Looks) -> str:
@@ -96,7 +77,7 @@ def _decide(
     effect: Mapping[str, Any],
     earlier: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
-    planned = _planned(looks)
+    planned = planned_design(looks)
     path = [*_path(earlier), {"look": number, "units": units, "z": effect["z"]}]
     ended = number == len(looks.planned) or units >= looks.maximum_information
     came = [each["units"] for each in path]
@@ -135,16 +116,6 @@ def _outcome(look: LookTaken, futility: Mapping[str, Any]) -> str:
     if look.ended:
         return "ended"
     return "futility" if futility["estimable"] and futility["below"] else "continue"
-
-
-def _planned(looks: Looks) -> sequential.Design:
-    return sequential.design(
-        looks.fractions(),
-        alpha=looks.alpha,
-        beta=1 - looks.power,
-        sides=looks.sides,
-        efficacy=family_of(looks),
-    )
 
 
 def _path(earlier: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

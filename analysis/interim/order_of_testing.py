@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from analysis.interim.decision import family_named, family_of
 from analysis.interim.numbers import estimated, not_estimable
 from analysis.statistics import multiplicity
+from analysis.statistics.planned_design import family_named, family_of
 from studies.protocol.analysis_plan import AnalysisPlan
 from studies.protocol.further_analyses import Multiplicity
 

@@ -23,7 +23,7 @@ def model_blocks(model: Result, labels: Mapping[str, str], result: Result) -> li
     name = _METHODS[model["method"]] + (" (primary)" if model["primary"] else "")
     if not model["estimable"]:
         return [why_not(model, f"{name}, {model['label']}")]
-    named = {**model, "timepoint_labels": _timepoints(result, model["endpoint"])}
+    named = {**model, "timepoint_labels": timepoint_labels(result, model["endpoint"])}
     blocks: list[Block] = [_effects(name, named)]
     if model["method"] == "mmrm":
         blocks += _present(figures_by_arm.means_over_time(named, labels))
@@ -39,7 +39,8 @@ def _present(figure: Figure | None) -> list[Block]:
     return [] if figure is None else [figure]
 
 
-def _timepoints(result: Result, endpoint: str) -> dict[str, str]:
+def timepoint_labels(result: Result, endpoint: str) -> dict[str, str]:
+    """Code and label of an endpoint's timepoints."""
     cells = next(each["cells"] for each in result["descriptives"] if each["endpoint"] == endpoint)
     return {cell["timepoint"]: cell["label"] for cell in cells}
 

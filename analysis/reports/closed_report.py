@@ -19,7 +19,13 @@ from analysis.reports.closed_analyses import (
     subgroup_blocks,
     testing_blocks,
 )
-from analysis.reports.closed_efficacy import endpoint_tables, loss_blocks, model_blocks, responder_blocks
+from analysis.reports.closed_efficacy import (
+    endpoint_tables,
+    loss_blocks,
+    model_blocks,
+    responder_blocks,
+    timepoint_labels,
+)
 from analysis.reports.closed_safety import infusion_day_blocks
 from analysis.reports.figures_consort import consort_flow
 from analysis.reports.shared_tables import (
@@ -119,12 +125,6 @@ def _first_plot(result: Result, primary: Result, labels: Mapping[str, str]) -> l
     named = {**primary, "timepoint_labels": timepoint_labels(result, primary["endpoint"])}
     figure = figures_by_arm.means_over_time(named, labels) if primary["estimable"] else None
     return [figure] if figure else [Paragraph("There is nothing to plot yet.", "missing")]
-
-
-def timepoint_labels(result: Result, endpoint: str) -> dict[str, str]:
-    """Code and label of an endpoint's timepoints."""
-    cells = next(each["cells"] for each in result["descriptives"] if each["endpoint"] == endpoint)
-    return {cell["timepoint"]: cell["label"] for cell in cells}
 
 
 def _decision(decision: Result) -> list[Block]:

@@ -95,9 +95,7 @@ def courses(found: Result, labels: Mapping[str, str], active: str, reference: st
         axes.set_xticks(range(len(days)), [f"Day {day}" for day in days])
         axes.set_xlim(-0.35, len(days) - 0.2)
         axes.set_ylabel("Improvement over control (SD)")
-        axes.axvspan(
-            places[found["day"]] - 0.25, places[found["day"]] + 0.25, color="#eef1f3", zorder=-1, label="compared"
-        )
+        axes.axvspan(places[found["day"]] - 0.25, places[found["day"]] + 0.25, color="#eef1f3", zorder=-1)
         axes.annotate(
             "compared", (places[found["day"]], 1), xycoords=("data", "axes fraction"), xytext=(0, -9),
             textcoords="offset points", ha="center", fontsize=8, color=QUIET,

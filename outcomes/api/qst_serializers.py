@@ -8,28 +8,12 @@ from rest_framework import serializers
 
 from outcomes.models import ConditioningStimulus, Device, DeviceUse, QSTFlag, QSTSession, QSTTrial, QSTValue
 from outcomes.models.qst import Area
+from outcomes.qst_sessions import CORRECTABLE
 from studies.api.records import STAMPS
 from studies.api.serializers import OfParticipant
 from studies.models import Site, Study, Visit
 
-CIRCUMSTANCES = (
-    "tested_at",
-    "tester",
-    "tester_masked",
-    "test_area",
-    "test_side",
-    "test_body_site",
-    "control_area",
-    "control_side",
-    "control_body_site",
-    "room",
-    "room_temperature_c",
-    "skin_temperature_c",
-    "start_temperature_c",
-    "duration_minutes",
-    "analgesic_last_12h",
-    "device",
-)
+CIRCUMSTANCES = (*CORRECTABLE, "device")
 
 
 class QSTSessionSerializer(OfParticipant):

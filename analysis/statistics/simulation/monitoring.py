@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 
 from scipy.optimize import brentq
 
 from analysis.statistics import sequential
+from analysis.statistics.planned_design import planned_design
 from studies.protocol.analysis_plan import Looks
 
-_FAMILIES: dict[str, Callable[[], sequential.Family]] = {
-    "lan_demets_of": sequential.lan_demets_of,
-    "lan_demets_pocock": sequential.lan_demets_pocock,
-}
-_WITH_PARAMETER: dict[str, Callable[[float], sequential.Family]] = {
-    "hwang_shih_decani": sequential.hwang_shih_decani,
-    "kim_demets": sequential.kim_demets,
-}
 # Conditional power beyond these z is 0 or 1 as far as a threshold is concerned.
 _FURTHEST = 8.0
-
-
-@lru_cache(maxsize=16)
-def planned(looks: Looks) -> sequential.Design:
-    """The design of a plan's looks."""
-    return sequential.design(
-        looks.fractions(),
-        alpha=looks.alpha,
-        beta=1 - looks.power,
-        sides=looks.sides,
-        efficacy=_family(looks),
-    )
-
-
-def _family(looks: Looks) -> sequential.Family:
-    if looks.spending in _WITH_PARAMETER:
-        return _WITH_PARAMETER[looks.spending](float(looks.spending_parameter or 0))
-    return _FAMILIES[looks.spending]()
 
 
 @lru_cache(maxsize=4096)
@@ -85,4 +59,4 @@ def _short_of(looks: Looks, came: tuple[int, ...], z: float) -> float:
 
 @lru_cache(maxsize=4096)
 def _updated(looks: Looks, came: tuple[int, ...], ended: bool) -> sequential.Design:
-    return planned(looks).update(came, looks.maximum_information, ended=ended)
+    return planned_design(looks).update(came, looks.maximum_information, ended=ended)

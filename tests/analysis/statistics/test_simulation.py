@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.interim.decision import family_of
 from analysis.interim.models import one_sided
 from analysis.simulation.parameters import load_parameters
 from analysis.statistics import mmrm, sequential, simulation
+from analysis.statistics.planned_design import family_of, planned_design
 from analysis.statistics.simulation import looks, models, monitoring
 from analysis.statistics.simulation.draws import draw, stratum_shares
 from studies.protocol import load
@@ -168,13 +168,13 @@ def test_every_spending_function_of_a_plan_is_the_interim_analysis_one(kalm):
         changes = {"spending": name, "spending_parameter": parameters.get(name)}
         plan = kalm.analysis.looks.model_copy(update=changes)
         design = sequential.design(plan.fractions(), beta=0.1, efficacy=family_of(plan))
-        assert monitoring.planned(plan).efficacy_z == pytest.approx(design.efficacy_z)
+        assert planned_design(plan).efficacy_z == pytest.approx(design.efficacy_z)
 
 
 def test_conditional_power_is_at_the_plans_threshold_just_there(kalm):
     plan = kalm.analysis.looks
     z = monitoring.unlikely_below(plan, (56, 112))
-    design = monitoring.planned(plan).update([56, 112], 143, ended=False)
+    design = planned_design(plan).update([56, 112], 143, ended=False)
     assert sequential.conditional_power(z, 2, design=design, drift="design") == pytest.approx(0.15, abs=1e-6)
 
 
@@ -191,7 +191,7 @@ def test_a_two_sided_plan_rejects_in_both_directions(kalm):
         assert (np.sign(table.loc[table["rejected"] == 1, "z_2"].dropna()) == sign).all()
         assert set(table["unlikely_1"].dropna()) <= {0, 1}
     for z in (-2.2, 0.0, 2.0):
-        design = monitoring.planned(two_sided).update([56, 112], 143, ended=False)
+        design = planned_design(two_sided).update([56, 112], 143, ended=False)
         power = sequential.conditional_power(z, 2, design=design, drift="design")
         assert monitoring.unlikely(two_sided, (56, 112), z) == (power < 0.15)
     assert not monitoring.unlikely(two_sided, (56, 112), -3.0)
