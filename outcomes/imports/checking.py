@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from outcomes.imports.mapping import MappedValue, TrialMapping
 from outcomes.imports.numbers import is_formula, number
 from outcomes.imports.refusals import ImportRefused, Refusal
-from outcomes.imports.table import Row, Table
+from outcomes.imports.table import Row, Table, missing_columns
 from outcomes.imports.trial import ImportedAnswers, ImportedParticipant, ImportedTrial, ImportedValue
 from outcomes.scoring import Instrument, load_instrument
 from outcomes.scoring.score_rules import Value
@@ -29,7 +28,7 @@ def check(mapping: TrialMapping, protocol: ProtocolDefinition, table: Table) -> 
     Raises ImportRefused: columns that are missing; or all cells that cannot be taken, each with its row, column
     and value, and why. Of an arm neither value is ever named.
     """
-    if refusals := list(_missing_columns(mapping, table)):
+    if refusals := list(missing_columns(mapping.columns(), table, delimiter=mapping.file.delimiter)):
         raise ImportRefused(table.name, refusals)
     checking = _Checking(mapping, protocol)
     taken = [row for row in table.rows if _is_taken(mapping, row)]
@@ -49,25 +48,9 @@ def check(mapping: TrialMapping, protocol: ProtocolDefinition, table: Table) -> 
     )
 
 
-def _missing_columns(mapping: TrialMapping, table: Table) -> Iterator[Refusal]:
-    for name in mapping.columns():
-        if name in table.header:
-            continue
-        nearest = difflib.get_close_matches(name, table.header, n=1)
-        hint = f" Did the file mean '{nearest[0]}'?" if nearest else ""
-        if len(table.header) == 1:
-            hint = f" The file has one column only: is it written with '{mapping.file.delimiter}' between cells?"
-        yield Refusal(1, name, "", f"The file has no such column.{hint}")
-
-
 def _is_taken(mapping: TrialMapping, row: Row) -> bool:
-    for each in mapping.rows:
-        text = row.cells[each.column]
-        if each.one_of and text not in each.one_of:
-            return False
-        if each.given and mapping.is_missing(text):
-            return False
-    return True
+    texts = ((each, row.cells[each.column]) for each in mapping.rows)
+    return all(each.passes(text, missing=mapping.is_missing(text)) for each, text in texts)
 
 
 def _natural(identifier: str) -> list[tuple[int, str]]:

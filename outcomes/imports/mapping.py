@@ -47,6 +47,10 @@ class RowFilter(Section):
             raise ValueError("Give either one_of or given: true.")
         return self
 
+    def passes(self, text: str, *, missing: bool) -> bool:
+        """Whether a row with this text in the column is taken."""
+        return text in self.one_of if self.one_of else not missing
+
 
 class ArmColumn(Section):
     """Which column holds the arm, and which of its values is which arm of the protocol."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import hashlib
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from outcomes.imports.mapping import FileFormat
@@ -32,6 +33,21 @@ class Table:
     bytes: int
     header: tuple[str, ...]
     rows: tuple[Row, ...] = field(repr=False)
+
+
+def missing_columns(wanted: Iterable[str], table: Table, *, delimiter: str, header: int = 1) -> Iterator[Refusal]:
+    """A refusal for each wanted column that the table has not, with the nearest name that it has.
+
+    header: the row of the file that names the columns.
+    """
+    for name in wanted:
+        if name in table.header:
+            continue
+        nearest = difflib.get_close_matches(name, table.header, n=1)
+        hint = f" Did the file mean '{nearest[0]}'?" if nearest else ""
+        if len(table.header) == 1:
+            hint = f" The file has one column only: is it written with '{delimiter}' between cells?"
+        yield Refusal(header, name, "", f"The file has no such column.{hint}")
 
 
 def read_table(content: bytes, *, name: str, written: FileFormat) -> Table:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -12,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from outcomes.imports.numbers import is_formula, number
 from outcomes.imports.refusals import ImportRefused, Refusal
-from outcomes.imports.table import Row, Table
+from outcomes.imports.table import Row, Table, missing_columns
 from outcomes.qst import PARAMETERS, in_unit_of_parameter, trial_problem
 from outcomes.qst_import.mapping import DeviceMapping, MappedArea, MappedTest
 
@@ -62,7 +61,9 @@ def check(
     Raises ImportRefused: columns that are missing; or all cells that cannot be taken, each with its row, column and
     value, and why.
     """
-    if refusals := list(_missing_columns(mapping, table)):
+    if refusals := list(
+        missing_columns(mapping.columns(), table, delimiter=mapping.file.delimiter, header=mapping.file.header_row)
+    ):
         raise ImportRefused(table.name, refusals)
     checking = _Checking(mapping, known, now)
     readings = [reading for row in table.rows if _is_taken(mapping, row) if (reading := checking.take(row))]
@@ -74,24 +75,9 @@ def check(
     return readings
 
 
-def _missing_columns(mapping: DeviceMapping, table: Table) -> Iterator[Refusal]:
-    header = mapping.file.header_row
-    for name in mapping.columns():
-        if name in table.header:
-            continue
-        nearest = difflib.get_close_matches(name, table.header, n=1)
-        hint = f" Did the file mean '{nearest[0]}'?" if nearest else ""
-        if len(table.header) == 1:
-            hint = f" The file has one column only: is it written with '{mapping.file.delimiter}' between cells?"
-        yield Refusal(header, name, "", f"The file has no such column.{hint}")
-
-
 def _is_taken(mapping: DeviceMapping, row: Row) -> bool:
-    for each in mapping.rows:
-        text = row.cells[each.column]
-        if (each.one_of and text not in each.one_of) or (each.given and mapping.is_missing(text)):
-            return False
-    return True
+    texts = ((each, row.cells[each.column]) for each in mapping.rows)
+    return all(each.passes(text, missing=mapping.is_missing(text)) for each, text in texts)
 
 
 @dataclass
