@@ -140,12 +140,12 @@ def _masked_values(
 
 def rendered(result: Mapping[str, Any]) -> Report:
     """A result in canonical bytes, with its pages."""
-    from analysis.reports import render_html, render_pdf  # noqa: PLC0415 - Matplotlib, as above
+    from analysis.reports import render  # noqa: PLC0415 - Matplotlib, as above
 
     content = canonical_json(result)
     # The pages show what the sealed bytes say, not what was in memory before.
-    values = orjson.loads(content)
-    return Report(content, render_html(values).encode(), render_pdf(values))
+    html, pdf = render(orjson.loads(content))
+    return Report(content, html.encode(), pdf)
 
 
 def about_look(look: Look) -> dict[str, Any]:

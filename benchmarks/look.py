@@ -99,12 +99,12 @@ def _set_up() -> None:
 def _sealed(parts: list[Path], plan: dict[str, Any], values: dict[str, Any]) -> list[str]:
     """Hashes of the files read and of the result with its pages."""
     from analysis.canonical import canonical_json, sha256_of, sha256_of_file  # noqa: PLC0415
-    from analysis.reports import render_html, render_pdf  # noqa: PLC0415
+    from analysis.reports import render  # noqa: PLC0415
 
     hashes = [sha256_of_file(path) for part in parts for path in sorted(part.iterdir())]
     result = {**values, "about": {**ABOUT, "plan_version": plan["version"]}}
-    pages = render_html(result).encode(), render_pdf(result)
-    return [*hashes, *map(sha256_of, (canonical_json(result), *pages))]
+    html, pdf = render(result)
+    return [*hashes, *map(sha256_of, (canonical_json(result), html.encode(), pdf))]
 
 
 def _make_cut(root: Path) -> int:

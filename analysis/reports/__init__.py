@@ -13,7 +13,13 @@ from analysis.reports.open_report import open_report
 from analysis.reports.page_html import html_page
 from analysis.reports.page_pdf import pdf_file
 
-__all__ = ["render_html", "render_pdf"]
+__all__ = ["render", "render_html", "render_pdf"]
+
+
+def render(result: Mapping[str, Any]) -> tuple[str, bytes]:
+    """Page and PDF of one result, its figures drawn once for both. Raises ValueError as `render_html` does."""
+    report = _report(result)
+    return html_page(report), pdf_file(report)
 
 
 def render_html(result: Mapping[str, Any]) -> str:

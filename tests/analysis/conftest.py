@@ -87,8 +87,7 @@ def calculations(monkeypatch: pytest.MonkeyPatch) -> Calculations:
     interim, reports = ModuleType("analysis.interim"), ModuleType("analysis.reports")
     vars(interim).update(open_result=stand_in.open_result, closed_result=stand_in.closed_result)
     vars(reports).update(
-        render_html=lambda result: f"<p>{sorted(result)}</p>",
-        render_pdf=lambda result: b"%PDF " + repr(sorted(result)).encode(),
+        render=lambda result: (f"<p>{sorted(result)}</p>", b"%PDF " + repr(sorted(result)).encode()),
     )
     for module in (interim, reports):
         monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from analysis.interim import closed_result, open_result
-from analysis.reports import render_html, render_pdf
+from analysis.reports import render, render_html, render_pdf
 from tests.analysis.ashar_cut import PROTOCOL, ashar_cut
 from tests.analysis.kalm_cut import KalmTrial, kalm_trial, plan_of, quick_plan
 
@@ -77,6 +77,7 @@ def test_the_same_result_gives_the_same_bytes(results, kind):
     again = copy.deepcopy(results[kind])
     assert render_html(results[kind]) == render_html(again)
     assert render_pdf(results[kind]) == render_pdf(again)
+    assert render(results[kind]) == (render_html(again), render_pdf(again))
 
 
 @pytest.mark.parametrize("kind", ["open", "closed"])
