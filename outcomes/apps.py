@@ -10,7 +10,8 @@ class OutcomesConfig(AppConfig):
 
     def ready(self) -> None:
         """Take a site's own instruments beside those of the package."""
-        from outcomes.scoring.library import use_folder  # noqa: PLC0415 - after Django has its settings
-
         if settings.INSTRUMENTS_DIR:
+            # The scorer brings pandas, which most programs that start have no use for yet.
+            from outcomes.scoring.library import use_folder  # noqa: PLC0415
+
             use_folder(Path(settings.INSTRUMENTS_DIR))

@@ -16,7 +16,7 @@ from studies.models import AdverseEvent, AuditEvent, Consent, SafetyAlert
 from tests import factories
 from tests.trialsite.busy_site import CADSS_TOTAL, KNOWN_VALUES, PRESSURE, BusySite
 from tests.trialsite.desk_pages import NOT_HERE, PAGES, Inline, Page
-from trialsite.admin_site import PAGES as ROUTES
+from trialsite.desk.urls import PAGES as ROUTES
 
 pytestmark = pytest.mark.django_db
 POLICY = {
