@@ -156,8 +156,9 @@ def _conditioning_problems(entry: ConditioningEntry) -> Iterator[InvalidEntry]:
 
 def _trial_problems(entry: SessionEntry) -> Iterator[InvalidEntry]:
     counts = Counter(trial.key for trial in entry.trials)
+    method = entry.cpm_method
     for trial in entry.trials:
-        if message := _trial_problem(trial, entry.cpm_method):
+        if message := _trial_problem(trial, method):
             yield InvalidEntry(message, field=trial.field)
     for key, count in counts.items():
         if count > 1:
