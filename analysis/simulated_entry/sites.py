@@ -127,6 +127,7 @@ def _drawn_on_the_unblinded_side(
             str(version.pk),
             f"--seed={simulation.seed}",
             f"--scenario={simulation.scenario}",
+            "--skip-checks",
         ],
         input=json.dumps(wanted).encode(),
         stdout=subprocess.PIPE,
