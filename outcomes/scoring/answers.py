@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from outcomes.scoring.instrument import Instrument
 from outcomes.scoring.items import Item
 from outcomes.scoring.steps import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class AnswersInvalid(ValueError):
@@ -58,7 +61,7 @@ def _counted(instrument: Instrument, name: str, answers: pd.Series) -> Column:
 
 def _numbers(instrument: Instrument, name: str, answers: pd.Series) -> Column:
     """The column as numbers. Raises AnswersInvalid for text and for truth values, as for one response."""
-    if not pd.api.types.is_numeric_dtype(answers) or pd.api.types.is_bool_dtype(answers):
+    if answers.dtype.kind not in "iuf":
         for row, value in answers[answers.notna()].items():
             if instrument.items[name].problem(value):
                 raise invalid(instrument, name, value, row)

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from outcomes.scoring.instrument import Instrument, read_instrument
 from outcomes.scoring.scorer import Scorer, Scores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DIRECTORY = Path(__file__).resolve().parent.parent / "instruments"
 EARLIER = "earlier"

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from outcomes.scoring.compilation import Compilation
 from outcomes.scoring.score_rules import Cutoff, Decided, Listing, Profile, ScoreRule
@@ -49,6 +48,8 @@ class Truth:
         return None if value is None else value == 1
 
     def many(self, known: Columns) -> Any:
+        import pandas as pd  # noqa: PLC0415 - only whoever scores a frame waits for it
+
         value = known[self.of]
         return pd.arrays.BooleanArray(value == 1, np.isnan(value))
 
@@ -68,6 +69,8 @@ class Word:
         return self.words[bisect.bisect_right(self.starts, round_half_up(value)) - 1]
 
     def many(self, known: Columns) -> Any:
+        import pandas as pd  # noqa: PLC0415 - as above
+
         value = known[self.of]
         place = np.searchsorted(self.starts, np.floor(value + 0.5), side="right") - 1
         place[np.isnan(value)] = -1
@@ -85,6 +88,8 @@ class Digits:
         return None if None in answers else "".join(f"{answer:.0f}" for answer in answers)
 
     def many(self, known: Columns) -> Any:
+        import pandas as pd  # noqa: PLC0415 - as above
+
         answers = np.stack([known[place] for place in self.of])
         there = ~np.isnan(answers).any(axis=0)
         powers = 10.0 ** np.arange(len(self.of) - 1, -1, -1)

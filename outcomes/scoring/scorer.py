@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from outcomes.scoring.alarms import alarms
 from outcomes.scoring.answers import columns_of, invalid, refuse_unknown_items
@@ -14,6 +14,9 @@ from outcomes.scoring.compilation import Compilation
 from outcomes.scoring.instrument import Instrument
 from outcomes.scoring.outputs import Output, ScoreValue, outputs_of
 from outcomes.scoring.steps import Step
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PLAIN = frozenset({int, float})
 # Rows scored at a time: few enough that their columns stay in the processor's cache.
@@ -62,10 +65,14 @@ class Scorer:
         ordered categories for bands, str for profiles, objects for lists.
         Raises ValueError naming item, row, value and what is allowed.
         """
+        import pandas as pd  # noqa: PLC0415 - only whoever scores a frame waits for it
+
         starts = range(0, max(len(frame), 1), _BLOCK)
         return pd.concat([self._score_block(frame.iloc[start : start + _BLOCK]) for start in starts])
 
     def _score_block(self, frame: pd.DataFrame) -> pd.DataFrame:
+        import pandas as pd  # noqa: PLC0415 - as above
+
         known = columns_of(self.instrument, frame)
         nothing = np.full(len(frame), np.nan)
         for step in self._steps:
