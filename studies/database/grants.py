@@ -35,7 +35,7 @@ _AFTER = """
 REVOKE INSERT, UPDATE, DELETE ON django_migrations, studies_installation, studies_allocation FROM app;
 REVOKE DELETE ON {clinical} FROM app;
 GRANT DELETE ON studies_infusionsegment TO app;
-REVOKE UPDATE ON studies_safetyevent, studies_stratumcorrection FROM app;
+REVOKE UPDATE ON studies_safetyevent, studies_stratumcorrection, studies_protocolversion FROM app;
 REVOKE UPDATE, DELETE ON outcomes_ownanswer FROM app;
 REVOKE UPDATE, DELETE ON analysis_openreport, analysis_designresult FROM app;
 REVOKE UPDATE, DELETE ON outcomes_wordingtext, outcomes_originalfile FROM app;

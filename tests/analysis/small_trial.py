@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 
+from analysis.canonical import sha256_of
 from outcomes.models import InstrumentVersion, QSTSession, QSTTrial, QSTValue, Response, ResponseItem, Score
 from studies.acting import Program, acting
 from studies.models import (
@@ -70,8 +71,8 @@ def make_small_trial(unblinded: psycopg.Connection, *, code: str = "SMALL", rand
 
 
 def _design(code: str) -> SmallTrial:
-    study = Study.objects.create(code=code, title="A small trial")
-    protocol = ProtocolVersion.objects.create(study=study, version="1.0", source=KALM.read_text(), sha256="a" * 64)
+    study, text = Study.objects.create(code=code, title="A small trial"), KALM.read_text()
+    protocol = ProtocolVersion.objects.create(study=study, version="1.0", source=text, sha256=sha256_of(text.encode()))
     site = Site.objects.create(study=study, code="BER", name="Berlin", country="DE", time_zone="Europe/Berlin")
     Stratum.objects.create(study=study, code="ALL", levels={})
     physician = get_user_model().objects.create(username=f"physician-{code}")

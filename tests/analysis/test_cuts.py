@@ -159,7 +159,7 @@ def test_the_manifest_says_what_the_files_hold(cut: DataCut):
     manifest = orjson.loads((cuts.blinded_folder(cut.name) / "manifest.json").read_bytes())
     assert manifest["cut"] == cut.name
     assert manifest["study"] == "SMALL"
-    assert manifest["protocol_versions"] == [{"sha256": "a" * 64, "version": "1.0"}]
+    assert manifest["protocol_versions"] == [{"sha256": cut.study.protocol_versions.get().sha256, "version": "1.0"}]
     assert manifest["code_version"].startswith("0.1.0+")
     assert manifest["snapshot"].count(":") == 2
     items = manifest["files"]["responseitem.parquet"]

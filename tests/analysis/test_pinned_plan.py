@@ -17,13 +17,13 @@ pytestmark = pytest.mark.django_db(transaction=True)
 PERSON = Program("test")
 
 
-def test_a_plan_is_not_registered_under_a_protocol_text_that_was_edited_at_the_open_side():
+def test_a_plan_is_not_registered_under_a_protocol_text_that_its_owner_edited():
     version = factories.kalm()
     plan = freeze_plan(PERSON, protocol_version=version)
     with django_as("unblinded"), pytest.raises(ProtocolChanged, match="is not pinned"):
         register_plan(PERSON, plan=plan)
     factories.make_list(version.study, django_as)
-    with acting(PERSON, "edited"), transaction.atomic():
+    with django_as("owner"), acting(PERSON, "edited"), transaction.atomic():
         ProtocolVersion.objects.update(source=version.source.replace("label: Ketamine", "label: Saline"))
     plan = version.study.plans.select_related("protocol_version").get()
     assert plan.protocol_version.source != version.source
@@ -31,7 +31,7 @@ def test_a_plan_is_not_registered_under_a_protocol_text_that_was_edited_at_the_o
         with pytest.raises(ProtocolChanged, match="changed at the open side"):
             register_plan(PERSON, plan=plan)
         assert not is_registered(plan)
-    with acting(PERSON, "put back"), transaction.atomic():
+    with django_as("owner"), acting(PERSON, "put back"), transaction.atomic():
         ProtocolVersion.objects.update(source=version.source)
     with django_as("unblinded"):
         assert register_plan(PERSON, plan=version.study.plans.select_related("protocol_version").get())

@@ -142,6 +142,9 @@ SILENCING = {
     "by changing an open report": "UPDATE analysis_openreport SET sha256 = 'x'",
     "by removing an open report": "DELETE FROM analysis_openreport",
     "by unwriting a safety event": "UPDATE studies_safetyevent SET minute = 0",
+    "by rewriting a protocol": "UPDATE studies_protocolversion SET source = source",
+    "by giving another protocol the number of one": "UPDATE studies_protocolversion SET version = '9'",
+    "by removing a protocol": "DELETE FROM studies_protocolversion",
 }
 
 

@@ -28,10 +28,10 @@ def test_who_makes_a_list_is_told_what_it_was_made_from(version: ProtocolVersion
     assert hashlib.sha256(factories.PROTOCOLS.joinpath("kalm-1.0.yaml").read_bytes()).hexdigest() in told
 
 
-def test_a_protocol_that_was_changed_by_raw_sql_is_told_by_its_hash(version: ProtocolVersion, capsys):
+def test_a_protocol_that_the_owner_of_the_database_changed_is_told_by_its_hash(version: ProtocolVersion, capsys):
     """A ratio of 9 to 1 written into it would tell nine arms of ten; the row may still claim the old hash."""
     changed = version.source.replace("ratio: 1", "ratio: 9", 1)
-    with acting(factories.SETTING_UP, "forged"), transaction.atomic():
+    with django_as("owner"), acting(factories.SETTING_UP, "forged"), transaction.atomic():
         ProtocolVersion.objects.filter(pk=version.pk).update(source=changed + "\n# forged")
     told = made(capsys)
     assert version.sha256 not in told
