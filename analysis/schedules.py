@@ -26,16 +26,18 @@ SCHEDULES = (
     Periodic("Forgotten jobs of the blinded side", SWEEP, "blinded", 10),
     Periodic("Forgotten jobs of the unblinded side", SWEEP, "unblinded", 10),
     Periodic("Looks that are due", DUE_LOOKS, "blinded", 3600),
-    # Three tries a minute: an alert is with the physician within one, whatever else the worker does.
-    Periodic("Alerts to the physicians", tasks.TELL_PHYSICIANS, "blinded", 20),
-    Periodic("Alerts that nobody acknowledged", tasks.ESCALATE, "blinded", 300),
-    Periodic("Reminders of the diary", tasks.REMIND, "blinded", 600),
-    Periodic("Participants' forms whose time is over", tasks.CLOSE_FORMS, "blinded", 300),
+    # Three tries a minute: an alert is with the physician within one. A worker of its own sends what people wait
+    # for: a look may keep the blinded one for an hour.
+    Periodic("Alerts to the physicians", tasks.TELL_PHYSICIANS, "messages", 20),
+    Periodic("Alerts that nobody acknowledged", tasks.ESCALATE, "messages", 300),
+    Periodic("Reminders of the diary", tasks.REMIND, "messages", 600),
+    Periodic("Participants' forms whose time is over", tasks.CLOSE_FORMS, "messages", 300),
 )
 
 
 def ensure_schedules() -> list[PeriodicTask]:
-    """Write the rows that beat reads, where they are missing; what people changed stays."""
+    """Write the rows that beat reads, where they are missing; what people changed stays, but for the queue:
+    on any other nobody takes the message."""
     return [_ensure(periodic) for periodic in SCHEDULES]
 
 
@@ -51,4 +53,7 @@ def _ensure(periodic: Periodic) -> PeriodicTask:
             "expire_seconds": periodic.seconds,
         },
     )
+    if task.queue != periodic.queue:
+        task.queue = periodic.queue
+        task.save()
     return task

@@ -1,4 +1,4 @@
-"""What the blinded worker does for participants and their safety. Running a task twice changes nothing."""
+"""What the worker of messages does for participants and their safety. Running a task twice changes nothing."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
 from celery.signals import worker_ready
@@ -22,9 +23,10 @@ app.conf.update(celery_settings(settings.REDIS_URL, SIDE))
 app.autodiscover_tasks()
 
 
-def show_life(**_: object) -> None:
-    """Let /readyz see that a worker of this side runs."""
-    alive.renew_for_ever(settings.REDIS_URL, SIDE)
+def show_life(sender: Any, **_: object) -> None:
+    """Let /readyz see that a worker of its queue runs."""
+    for queue in sender.app.amqp.queues.consume_from:
+        alive.renew_for_ever(settings.REDIS_URL, queue)
 
 
 worker_ready.connect(show_life)

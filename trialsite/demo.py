@@ -200,7 +200,7 @@ def _write_to_disk(layout: Layout) -> None:
 
 @contextlib.contextmanager
 def running_demo(layout: Layout, port: int) -> Iterator[Supervisor]:
-    """The whole demo for the length of the block: servers, data, both doors, both workers, beat."""
+    """The whole demo for the length of the block: servers, data, both doors, the workers, beat."""
     refuse_taken_ports(port)
     layout.var.mkdir(mode=0o700, parents=True, exist_ok=True)
     record = DemoRecord(layout.var / "demo.json")

@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from trialsite.services import alive
+from trialsite.services.broker import MESSAGES, SIDES
 
 _log = logging.getLogger(__name__)
 
@@ -32,11 +33,11 @@ def healthz(_: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(_: HttpRequest) -> JsonResponse:
     """200 when the database, the broker and the workers answer, else 503; which of them, but never why."""
-    # The closed door works with the unblinded worker only; the open door orders work from both.
-    sides = ("unblinded",) if settings.DOOR == "closed" else ("blinded", "unblinded")
+    # The closed door works with the unblinded worker only; the open door orders work from all.
+    queues = ("unblinded",) if settings.DOOR == "closed" else (*SIDES, MESSAGES)
     found = {"database": _works(_ask_database), "broker": _works(_ask_broker)}
-    for side in sides:
-        found[f"{side} worker"] = _works(partial(alive.lives, settings.REDIS_URL, side))
+    for queue in queues:
+        found[f"{queue} worker"] = _works(partial(alive.lives, settings.REDIS_URL, queue))
     answers = {name: "ok" if works else "down" for name, works in found.items()}
     return JsonResponse(answers, status=200 if all(found.values()) else 503)
 

@@ -451,8 +451,15 @@ def test_the_schedules_are_written_once_and_what_people_changed_stays(db: None):
         ("analysis.sweep", "blinded"),
         ("analysis.sweep", "unblinded"),
         ("analysis.due_looks", "blinded"),
+        ("outcomes.tell_physicians", "messages"),
+        ("outcomes.escalate", "messages"),
+        ("outcomes.remind", "messages"),
+        ("outcomes.close_forms", "messages"),
     }
     tasks[2].enabled = False
     tasks[2].save()
+    # A site that was set up when messages had no queue of their own.
+    PeriodicTask.objects.filter(task="outcomes.tell_physicians").update(queue="blinded")
     assert [task.name for task in ensure_schedules() if not task.enabled] == [tasks[2].name]
     assert PeriodicTask.objects.filter(name__in=[task.name for task in tasks]).count() == len(tasks)
+    assert PeriodicTask.objects.get(task="outcomes.tell_physicians").queue == "messages"

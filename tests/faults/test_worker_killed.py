@@ -5,18 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import psycopg
 import pytest
 import redis
-from django.conf import settings as django_settings
-from django.db import connection
 
 from analysis import closed_store, jobs
 from analysis.looks import order_look
@@ -26,75 +19,11 @@ from studies.acting import Program
 from tests.analysis.signing import signed_plan
 from tests.analysis.small_trial import make_small_trial
 from tests.conftest import django_as
-from trialsite.services.connection import database_url, redis_url
-from trialsite.services.layout import Layout
-from trialsite.services.site import CELERY, WORKER, environment
+from tests.faults.running_site import Site, comes_about, explained
+from trialsite.services.connection import redis_url
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 Connect = Callable[[str], psycopg.Connection]
-# A worker's start, LOST_AFTER, two turns of the sweep, the look itself, on a busy machine.
-LONGEST = 120.0
-
-
-@dataclass
-class Site:
-    """The processes of one test, with its own database, folders and the suite's own broker."""
-
-    folder: Path
-    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
-
-    def worker(self) -> subprocess.Popen[bytes]:
-        command = [*CELERY, "worker", "-Q", "unblinded", *WORKER]
-        command[command.index("--app") + 1] = "tests.faults.slow_worker"
-        return self._start(command, role="unblinded", account="unblinded")
-
-    def beat(self) -> subprocess.Popen[bytes]:
-        return self._start([*CELERY, "beat", "--pidfile="], role="app", account="beat")
-
-    @property
-    def marks(self) -> list[int]:
-        """The processes that have begun the look."""
-        return [int(path.name) for path in (self.folder / "marks").iterdir()]
-
-    def _start(self, command: list[str], *, role: str, account: str) -> subprocess.Popen[bytes]:
-        name = str(connection.settings_dict["NAME"])
-        own = {
-            "DATABASE_URL": database_url(role, name),
-            "TRIALSITE_CUTS": str(self.folder / "cuts"),
-            "TRIALSITE_CLOSED": str(self.folder / "closed"),
-            "SLOW_WORKER_MARKS": str(self.folder / "marks"),
-        }
-        with (self.folder / f"{account}.log").open("ab") as log:
-            process = subprocess.Popen(
-                command,
-                env=environment(role, Layout.of_environment(), broker_account=account) | own,
-                cwd=django_settings.BASE_DIR,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.running.append(process)
-        return process
-
-    def stop(self) -> None:
-        for process in self.running:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-    def logs(self) -> str:
-        return "\n".join(path.read_text() for path in sorted(self.folder.glob("*.log")))
-
-
-@pytest.fixture
-def site(settings: Any, tmp_path: Path) -> Iterator[Site]:
-    settings.CUTS_DIR = tmp_path / "cuts"
-    settings.CLOSED_DIR = tmp_path / "closed"
-    (tmp_path / "marks").mkdir()
-    site = Site(tmp_path)
-    with ExitStack() as stack:
-        stack.callback(site.stop)
-        yield site
 
 
 @pytest.fixture
@@ -108,25 +37,6 @@ def look(site: Site, as_role: Connect) -> Look:
     look = order_look(Program("test"), study=trial.study, number=1)
     jobs.run(Job.objects.get(kind="cut").pk)
     return look
-
-
-@contextmanager
-def explained(site: Site) -> Iterator[None]:
-    """Show what the processes said when something did not come about."""
-    try:
-        yield
-    except AssertionError as error:
-        error.add_note(site.logs())
-        raise
-
-
-def comes_about(condition: Callable[[], bool]) -> bool:
-    until = time.monotonic() + LONGEST
-    while time.monotonic() < until:
-        if condition():
-            return True
-        time.sleep(0.2)
-    return False
 
 
 def worker_ended(site: Site) -> bool:

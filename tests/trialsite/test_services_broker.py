@@ -15,10 +15,11 @@ import pytest
 import redis
 
 from trialsite.services import alive
+from trialsite.services.broker import QUEUES
 from trialsite.services.connection import redis_url
 from trialsite.services.layout import CHECKOUT, Layout
 from trialsite.services.servers import embedded_servers, remove_site
-from trialsite.services.site import WORKER
+from trialsite.services.site import MESSENGER, WORKER
 from trialsite.services.waiting import wait_until
 
 APPLICATION = textwrap.dedent(
@@ -32,11 +33,11 @@ APPLICATION = textwrap.dedent(
     app.conf.update(celery_settings(os.environ["REDIS_URL"], os.environ["SIDE"]))
     app.conf.update(task_acks_late=True, broker_connection_retry_on_startup=True)
 
-    @app.task(name="note")
-    def note(word):
+    @app.task(name="note", bind=True)
+    def note(self, word):
         place = Path(os.environ["NOTES"])
         with place.open("a") as file:
-            file.write(f"{os.environ['SIDE']} {word}\\n")
+            file.write(f"{self.request.delivery_info['routing_key']} {word}\\n")
         if word == "stay":
             time.sleep(600)
     """
@@ -60,9 +61,10 @@ def environment(layout: Layout, account: str, side: str) -> dict[str, str]:
     return inherited | own | {"PYTHONPATH": os.pathsep.join([str(place), str(CHECKOUT)])}
 
 
-def start_worker(layout: Layout, side: str) -> subprocess.Popen[bytes]:
-    account = "app" if side == "blinded" else side
-    command = [sys.executable, "-m", "celery", "--quiet", "--app", "small", "worker", "-Q", side, *WORKER]
+def start_worker(layout: Layout, queue: str) -> subprocess.Popen[bytes]:
+    account, side = ("unblinded", queue) if queue == "unblinded" else ("app", "blinded")
+    manner = MESSENGER if queue == "messages" else WORKER
+    command = [sys.executable, "-m", "celery", "--quiet", "--app", "small", "worker", "-Q", queue, *manner]
     return subprocess.Popen(
         command,
         cwd=layout.var.parent,
@@ -96,14 +98,14 @@ def kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def test_each_side_works_off_its_own_queue_and_needs_no_right_it_has_not(layout: Layout) -> None:
-    workers = [start_worker(layout, side) for side in ("blinded", "unblinded")]
+def test_each_worker_works_off_its_own_queue_and_needs_no_right_it_has_not(layout: Layout) -> None:
+    workers = [start_worker(layout, queue) for queue in QUEUES]
     try:
         for account in ("app", "beat"):
-            for queue in ("blinded", "unblinded"):
+            for queue in QUEUES:
                 done = send(layout, account, queue, f"from-{account}")
                 assert done.returncode == 0, done.stderr
-        expected = {f"{queue} from-{account}" for account in ("app", "beat") for queue in ("blinded", "unblinded")}
+        expected = {f"{queue} from-{account}" for account in ("app", "beat") for queue in QUEUES}
         assert wait_until(lambda: set(notes(layout)) == expected, 60), notes(layout)
         refused = send(layout, "unblinded", "blinded", "from-unblinded")
         assert "No permissions" in refused.stderr
@@ -142,7 +144,7 @@ def _only_tag(layout: Layout) -> str:
 
 
 def test_a_sign_of_life_is_seen_by_the_open_door_and_forgotten_when_nobody_renews_it(layout: Layout) -> None:
-    for side, account in (("blinded", "app"), ("unblinded", "unblinded")):
+    for side, account in (("blinded", "app"), ("messages", "app"), ("unblinded", "unblinded")):
         assert not alive.lives(redis_url("app", layout), side)
         with redis.Redis.from_url(redis_url(account, layout)) as broker:
             broker.set(f"{side}.alive", "1", ex=1)
@@ -155,7 +157,7 @@ def _is_forgotten(layout: Layout, side: str) -> bool:
 
 
 def test_neither_side_can_pretend_that_the_other_lives(layout: Layout) -> None:
-    for account, other in (("app", "unblinded"), ("unblinded", "blinded")):
+    for account, other in (("app", "unblinded"), ("unblinded", "blinded"), ("unblinded", "messages")):
         with (
             redis.Redis.from_url(redis_url(account, layout)) as broker,
             pytest.raises(redis.exceptions.NoPermissionError),

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from ruamel.yaml import YAML
 
-from trialsite.services.broker import SIDES
+from trialsite.services.broker import MESSAGES, QUEUES
 from trialsite.services.connection import database_url
 from trialsite.services.credentials import BROKER_ROLES
 from trialsite.services.deployment import environment_file
@@ -24,12 +24,12 @@ from trialsite.services.layout import CHECKOUT, Layout
 from trialsite.services.postgres import Postgres
 from trialsite.services.roles import LOGIN_ROLES, ROLE_ATTRIBUTES
 from trialsite.services.servers import embedded_servers, remove_site
-from trialsite.services.site import SILENT, site_processes
+from trialsite.services.site import MESSENGER, SILENT, site_processes
 
 TEXT = (CHECKOUT / "docker-compose.yml").read_text()
 DOCUMENT: dict[str, Any] = YAML(typ="safe", pure=True).load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = DOCUMENT["services"]
-RUNNING = ("web", "closed", "worker-blinded", "worker-unblinded", "beat")
+RUNNING = ("web", "closed", "worker-blinded", "worker-messages", "worker-unblinded", "beat")
 ONCE = ("accounts", "roles", "migrate")
 
 
@@ -99,9 +99,11 @@ def test_what_sees_everything_runs_only_by_hand_and_keeps_nothing_open() -> None
 
 
 def test_each_key_is_held_by_the_services_that_need_it() -> None:
-    """The desk shows how to reach participants, and the blinded worker writes to them."""
+    """The desk shows how to reach participants, and the worker of messages writes to them."""
     holders = {(key, name) for name, service in SERVICES.items() for key in service.get("secrets", [])}
-    assert holders == {("identity_key", "web"), ("identity_key", "worker-blinded"), ("backup_key", "backup")}
+    assert holders == {("identity_key", "web"), ("identity_key", "worker-messages"), ("backup_key", "backup")}
+    # Who writes to participants also knows the mail server: the desk mails a link that a coordinator asks for.
+    assert {name for name in RUNNING if "TRIALSITE_SMTP" in environment(name)} == {"web", "worker-messages"}
 
 
 def test_only_the_doors_can_be_reached_and_from_this_machine_only() -> None:
@@ -109,9 +111,9 @@ def test_only_the_doors_can_be_reached_and_from_this_machine_only() -> None:
     assert set(ports) == {"web", "closed"}
     assert all(entry.startswith("127.0.0.1:") for entries in ports.values() for entry in entries)
     assert DOCUMENT["networks"]["inside"]["internal"] is True
-    # The blinded worker sends e-mails; it listens at no port.
-    assert SERVICES["worker-blinded"]["networks"] == ["inside", "edge"]
-    others = set(SERVICES) - set(ports) - {"worker-blinded"}
+    # The worker of messages sends e-mails; it listens at no port.
+    assert SERVICES["worker-messages"]["networks"] == ["inside", "edge"]
+    others = set(SERVICES) - set(ports) - {"worker-messages"}
     assert all(SERVICES[service]["networks"] == ["inside"] for service in others)
 
 
@@ -128,11 +130,14 @@ def test_a_process_of_ours_cannot_write_to_its_image_nor_gain_rights(service: st
     assert SERVICES[service]["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_each_worker_serves_the_queue_of_its_side_only() -> None:
-    for side in SIDES:
-        command = SERVICES[f"worker-{side}"]["command"]
-        assert command[command.index("-Q") + 1] == side
+def test_each_worker_serves_its_own_queue_only_and_its_health_is_asked_of_that() -> None:
+    for queue in QUEUES:
+        service = SERVICES[f"worker-{queue}"]
+        command, health = service["command"], service["healthcheck"]["test"]
+        assert command[command.index("-Q") + 1] == queue
         assert set(SILENT) < set(command)
+        assert health[-1] == (queue if queue == MESSAGES else "trialsite.services.alive")
+    assert set(MESSENGER) - {"--prefetch-multiplier=1"} < set(SERVICES["worker-messages"]["command"])
 
 
 def test_the_server_logs_as_little_as_the_embedded_one(tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ def test_a_script_gives_the_blinded_side_no_more_than_its_commands(servers: Layo
 
 def test_the_unblinded_side_cannot_put_anything_where_the_blinded_side_reads(servers: Layout) -> None:
     with broker(servers, "unblinded") as connection:
-        for key in ("blinded", "blinded.unacked", "anything"):
+        for key in ("blinded", "blinded.unacked", "messages", "anything"):
             with pytest.raises(redis.exceptions.NoPermissionError):
                 connection.lpush(key, "message")
 

@@ -1,4 +1,4 @@
-"""How Celery uses the broker: one queue for each side, and nothing that both sides read."""
+"""How Celery uses the broker: a queue for each side, one for messages to people, and nothing that both sides read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from kombu.entity import Exchange, Queue
 from trialsite.services.connection import broker_url
 
 SIDES = ("blinded", "unblinded")
+# Alerts and reminders, on the blinded side: no look, however long, lets them wait.
+MESSAGES = "messages"
+QUEUES = (*SIDES, MESSAGES)
 # Longer than any job: a message that a living worker holds must not be handed to another. What a dead worker
 # held comes back by the sweep over the jobs in the database, not by this.
 VISIBILITY_TIMEOUT = 24 * 3600
@@ -30,7 +33,7 @@ def celery_settings(url: str, side: str) -> dict[str, Any]:
             "queue_order_strategy": "priority",
             "visibility_timeout": VISIBILITY_TIMEOUT,
         },
-        "task_queues": [_queue(name) for name in SIDES],
+        "task_queues": [_queue(name) for name in QUEUES],
         "task_default_queue": side,
         "task_default_exchange": "",
         "task_default_routing_key": side,

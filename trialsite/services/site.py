@@ -1,4 +1,4 @@
-"""The processes of a running site: two doors, two workers and beat, each with its own credentials only."""
+"""The processes of a running site: two doors, three workers and beat, each with its own credentials only."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from trialsite.services.broker import MESSAGES
 from trialsite.services.connection import database_url, redis_url
 from trialsite.services.failure import ServicesError
 from trialsite.services.layout import Layout
@@ -24,6 +25,9 @@ MOST_DEATHS = 3  # of one process within a minute
 # Workers tell each other nothing: their accounts at the broker have no channel for it.
 SILENT = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
 WORKER = ["--concurrency=1", "--prefetch-multiplier=1", *SILENT]
+# Messages wait for a mail server, not for the processor: threads in one process, so that reminders to many do
+# not hold up an alert.
+MESSENGER = ["--pool=threads", "--concurrency=4", "--prefetch-multiplier=1", *SILENT]
 CELERY = [sys.executable, "-m", "celery", "--app", "trialsite", "--quiet", "--skip-checks"]
 
 
@@ -47,8 +51,9 @@ def site_processes(port: int) -> list[SiteProcess]:
     return [
         SiteProcess("web", _gunicorn(port, workers=2), "app", "app"),
         SiteProcess("closed", _gunicorn(port + 1, workers=1), "unblinded", "unblinded", "closed"),
-        SiteProcess("worker-blinded", _worker("blinded"), "app", "app"),
-        SiteProcess("worker-unblinded", _worker("unblinded"), "unblinded", "unblinded", "closed"),
+        SiteProcess("worker-blinded", _worker("blinded", WORKER), "app", "app"),
+        SiteProcess("worker-messages", _worker(MESSAGES, MESSENGER), "app", "app"),
+        SiteProcess("worker-unblinded", _worker("unblinded", WORKER), "unblinded", "unblinded", "closed"),
         SiteProcess("beat", [*CELERY, "beat", "--pidfile="], "app", "beat"),
     ]
 
@@ -59,8 +64,8 @@ def _gunicorn(port: int, *, workers: int) -> list[str]:
     return [sys.executable, "-m", "gunicorn", "trialsite.wsgi", *options, *quiet]
 
 
-def _worker(side: str) -> list[str]:
-    return [*CELERY, "worker", "-Q", side, f"--hostname={side}@%h", *WORKER]
+def _worker(queue: str, manner: list[str]) -> list[str]:
+    return [*CELERY, "worker", "-Q", queue, f"--hostname={queue}@%h", *manner]
 
 
 def inherited() -> dict[str, str]:
@@ -96,7 +101,7 @@ def refuse_taken_ports(port: int) -> None:
 
 
 def start_site(supervisor: Supervisor, port: int) -> None:
-    """Start all processes of the site and return when both doors and both workers are ready.
+    """Start all processes of the site and return when both doors and all workers are ready.
 
     Raises ProcessDiedError with the end of its log when one of them ends or a door stays shut.
     """

@@ -1,4 +1,4 @@
-"""The embedded Valkey: the broker between the doors and the two workers, with an account for each side."""
+"""The embedded Valkey: the broker between the doors and the workers, with an account for each side."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from trialsite.services.layout import Layout
 from trialsite.services.waiting import wait_until
 
 # What kombu 5.7 was seen to send (docs/operations.md tells how to look again), and nothing more. Keys are the
-# queues `blinded` and `unblinded`, `SIDE.unacked*` (what a worker of that side holds unfinished) and
-# `SIDE.alive` (its sign of life, which the open door may see of both).
+# queues `blinded`, `messages` and `unblinded`, `SIDE.unacked*` (what a worker of that side holds unfinished) and
+# `QUEUE.alive` (its worker's sign of life, which the open door may see of all).
 TALK = "+hello +auth +ping +client|setinfo +client|setname +multi +exec +discard +watch +unwatch"
 WORK = (
     "+brpop +rpop +lpush +rpush +llen +exists +hset +hget +hdel +zadd +zrem +zrange +set +get +del "
@@ -27,10 +27,11 @@ WORK = (
 )
 # Write-only: whoever may put a message into a queue cannot take one out, nor look at one.
 PUT = "+lpush +llen"
+BLINDED_KEYS = "~blinded ~blinded.* ~messages ~messages.alive"
 ACCOUNT_RULES = {
-    "app": f"~blinded ~blinded.* {TALK} {WORK} (%W~unblinded {PUT}) (%R~unblinded.alive +get)",
+    "app": f"{BLINDED_KEYS} {TALK} {WORK} (%W~unblinded {PUT}) (%R~unblinded.alive +get)",
     "unblinded": f"~unblinded ~unblinded.* {TALK} {WORK}",
-    "beat": f"%W~blinded %W~unblinded {TALK} {PUT}",
+    "beat": f"%W~blinded %W~messages %W~unblinded {TALK} {PUT}",
     "keeper": "~* &* +@all",
 }
 
