@@ -29,6 +29,7 @@ from tests.outcomes.diary_keeper import DIARY, Keeper, make_keeper
 
 pytestmark = pytest.mark.django_db(transaction=True)
 BERLIN = ZoneInfo("Europe/Berlin")
+SHELL = ("door.css", "door.js", "icon.svg")
 PHONE: ViewportSize = {"width": 360, "height": 640}
 
 
@@ -211,6 +212,70 @@ def test_a_reloaded_page_and_a_second_device_go_on_where_one_was(keeper: Keeper,
     assert tablet.locator("input[name=item-worst][value='8']").is_checked()
     tablet.context.close()
     assert OwnAnswer.objects.count() == 2
+
+
+KEPT = """async () => {
+    const kept = [];
+    for (const name of await caches.keys()) {
+        const cache = await caches.open(name);
+        for (const request of await cache.keys()) {
+            kept.push([new URL(request.url).pathname, await (await cache.match(request)).text()]);
+        }
+    }
+    return kept;
+}"""
+
+
+def test_the_form_opens_without_a_connection_and_leaves_nothing_when_it_was_sent(keeper: Keeper, phone: Phone):
+    token = keeper.link(keeper.invited())
+    phone.begin(f"{phone.door}/p/{token}/")
+    phone.page.evaluate("navigator.serviceWorker.ready")
+    phone.press("6", "Enter")
+    expect(phone.page.locator("[data-status]")).to_have_text("Gespeichert")
+    kept = dict(phone.page.evaluate(KEPT))
+    assert set(kept) == {"/p/form/", "/p/offline/", *(f"/static/trialsite/{name}" for name in SHELL)}
+    person = keeper.participant
+    assert not [w for w in (token, person.identifier, person.study.code, "Lindgren") if w in "".join(kept.values())]
+    phone.cut()
+    phone.press("8", "Enter")
+    phone.page.reload()
+    # What was sent and what waits is there; one goes on at the first open question.
+    expect(phone.page.locator("[data-status]")).to_contain_text("Keine Verbindung")
+    expect(phone.page.locator("[data-progress]")).to_have_text("3 von 5")
+    assert phone.page.locator("input[name=item-average][value='6']").is_checked()
+    assert phone.page.locator("input[name=item-worst][value='8']").is_checked()
+    phone.page.goto(f"{phone.door}/p/")
+    expect(phone.page.locator("h1")).to_have_text("Keine Verbindung")
+    phone.page.get_by_role("link", name="Weiter mit dem Formular").click()
+    phone.press("1", "Enter", "4", "Enter", "0", "Enter")
+    send(phone)
+    expect(phone.page.locator("[data-status]")).to_contain_text("wird gesendet, sobald")
+    phone.cut(off=False)
+    phone.page.wait_for_url("**/p/done/")
+    expect(phone.page.locator("h1")).to_contain_text("Danke")
+    phone.page.wait_for_function("async () => !(await caches.keys()).length && !localStorage.length")
+    assert phone.page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
+    assert [r.items.get(item="average").value for r in Response.objects.all()] == [6]
+    assert OwnAnswer.objects.count() == len(DIARY)
+
+
+def test_what_waits_goes_before_another_form_is_begun_and_never_into_it(keeper: Keeper, phone: Phone):
+    """Yesterday's answers wait when the link of today is opened, pressed twice, in a second tab."""
+    yesterday, today = keeper.invited(keeper.diary(1)), keeper.invited()
+    phone.begin(f"{phone.door}/p/{keeper.link(yesterday)}/")
+    phone.page.context.route("**/p/answers/", lambda route: route.abort("internetdisconnected"))
+    phone.press("6", "Enter", "8", "Enter")
+    expect(phone.page.locator("[data-status]")).to_contain_text("aufbewahrt")
+    phone.page.context.unroute("**/p/answers/")
+    tab = phone.page.context.new_page()
+    tab.goto(f"{phone.door}/p/{keeper.link(today)}/")
+    tab.get_by_role("button", name="Beginnen").dblclick()
+    tab.wait_for_url("**/p/form/**")
+    phone.page.bring_to_front()
+    phone.press("9", "Enter")
+    expect(phone.page.locator("[data-status]")).to_contain_text("anderes Formular")
+    said = {(a.invitation_id, a.item): a.value for a in OwnAnswer.objects.all()}
+    assert said == {(yesterday.pk, "average"): 6, (yesterday.pk, "worst"): 8}
 
 
 def test_a_mistake_is_told_at_once_and_leads_on_when_it_is_mended(keeper: Keeper, phone: Phone):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from outcomes.contact_preferences import save_site_contact
 from outcomes.models import OwnAnswer, Response
@@ -73,6 +75,36 @@ def test_after_the_form_is_closed_nothing_is_taken(keeper, asked, phone):
     assert phone.get(FORM).url == DONE
     assert "closed" in phone.get(DONE).content.decode()
     assert OwnAnswer.objects.count() == 1
+
+
+def test_answers_to_another_form_are_not_taken_for_the_one_on_this_device(keeper, asked, phone):
+    """Two tabs: the second began today's form; the first still shows yesterday's."""
+    page = phone.get(FORM).content.decode()
+    shelf = re.search(r'data-shelf="(\w{16})"', page)[1]
+    at = timezone.now().isoformat()
+    other = {"form": "0" * 16, "sent_at": at, "answers": [answer("average", 6)]}
+    refused = phone.post(ANSWERS, json.dumps(other), content_type="application/json")
+    assert (refused.status_code, refused.json()) == (409, {"code": "other_form"})
+    screen = {"here": "average", "item-average": "6", "go": "next"}
+    answered = phone.post(FORM, screen | {"shelf": "0" * 16})
+    assert answered.status_code == 409
+    assert "Another form was opened on this device" in answered.content.decode()
+    assert not OwnAnswer.objects.exists()
+    assert phone.post(FORM, screen | {"shelf": shelf}).status_code == 302
+    assert OwnAnswer.objects.count() == 1
+
+
+def test_the_worker_reaches_the_door_alone_and_has_a_version_for_each_language(asked, phone):
+    worker = phone.get("/p/worker.js")
+    assert worker["Content-Type"].startswith("text/javascript")
+    text = worker.content.decode()
+    assert set(re.findall(r'"(/[^"]*)"', text)) == {
+        *("/p/form/", "/p/offline/", "/p/done/", "/p/leave/"),
+        *("/static/trialsite/door.css", "/static/trialsite/door.js", "/static/trialsite/icon.svg"),
+    }
+    phone.post("/p/look/", {"language": "de"})
+    assert phone.get("/p/worker.js").content.decode() != text
+    assert "Keine Verbindung" in phone.get("/p/offline/").content.decode()
 
 
 # Answering without one ----------------------------------------------------------------------------------

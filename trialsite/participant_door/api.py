@@ -24,7 +24,7 @@ from outcomes.self_completion import (
 )
 from studies.errors import ConsentMissing, InvalidEntries, InvalidEntry
 from trialsite.participant_door.questions import read, sheet_of
-from trialsite.participant_door.threshold import DEVICE, at_the_door, device_of, refuse, too_many
+from trialsite.participant_door.threshold import DEVICE, at_the_door, device_of, refuse, shelf_of, too_many
 
 MOST_BYTES, MOST_ANSWERS = 100_000, 500
 
@@ -38,7 +38,8 @@ class _Unreadable(Exception):
 def answers(request: HttpRequest) -> HttpResponse:
     """Take answers, and the form if `send` is there. The answer to a key that came before is what it was then.
 
-    200 {kept: [{key, item, received_at}], sent_at}; 409 closed; 422 problems by question; 404 nothing here.
+    200 {kept: [{key, item, received_at}], sent_at}; 409 closed, or other_form: they belong to another than is open on
+    this device; 422 problems by question; 404 nothing here.
     """
     now = timezone.now()
     device = device_of(request)
@@ -47,7 +48,10 @@ def answers(request: HttpRequest) -> HttpResponse:
             refuse(request, now)
         return JsonResponse({"code": "nothing_here"}, status=404)
     try:
-        given, send = _read(request)
+        body, given, send = _read(request)
+        # The device may have begun another form since: what belongs to the first must not be taken for the second.
+        if body.get("form", shelf_of(device.invitation)) != shelf_of(device.invitation):
+            return JsonResponse({"code": "other_form"}, status=409)
         problems = _problems(device.invitation, given)
         if problems:
             return JsonResponse({"code": "not_possible", "problems": problems}, status=422)
@@ -68,8 +72,8 @@ def answers(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"kept": told, "sent_at": sent_at})
 
 
-def _read(request: HttpRequest) -> tuple[list[GivenAnswer], dict[str, Any] | None]:
-    """The answers, and how the form is sent off, if it is. Raises _Unreadable."""
+def _read(request: HttpRequest) -> tuple[dict[str, Any], list[GivenAnswer], dict[str, Any] | None]:
+    """What was sent; in it the answers, and how the form is sent off, if it is. Raises _Unreadable."""
     if len(request.body) > MOST_BYTES:
         raise _Unreadable
     try:
@@ -81,7 +85,7 @@ def _read(request: HttpRequest) -> tuple[list[GivenAnswer], dict[str, Any] | Non
         raise _Unreadable from error
     if len(given) > MOST_ANSWERS:
         raise _Unreadable
-    return given, send
+    return body, given, send
 
 
 def _answer(each: dict[str, Any], sent_at: datetime) -> GivenAnswer:

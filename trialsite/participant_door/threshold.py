@@ -14,6 +14,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
+from django.utils.crypto import salted_hmac
 
 from outcomes import door_keys, door_limits
 from outcomes.contact_preferences import LANGUAGES, language_of
@@ -58,6 +59,11 @@ def device_of(request: HttpRequest) -> DoorKey | None:
         request._door_device = found  # type: ignore[attr-defined]
     device: DoorKey | None = request._door_device  # type: ignore[attr-defined]
     return device
+
+
+def shelf_of(invitation: Invitation) -> str:
+    """Under what name answers to a form wait on a device: it tells nothing, and is the same after a new link."""
+    return salted_hmac("participant door shelf", str(invitation.pk), algorithm="sha256").hexdigest()[:16]
 
 
 def open_for(response: HttpResponse, secret: str, invitation: Invitation) -> HttpResponse:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from trialsite.participant_door import api, views
+from trialsite.participant_door import api, offline, views
 
 app_name = "participant_door"
 urlpatterns = [
@@ -13,5 +13,7 @@ urlpatterns = [
     path("other-device/", views.other_device, name="other_device"),
     path("look/", views.look, name="look"),
     path("leave/", views.leave, name="leave"),
+    path("worker.js", offline.worker, name="worker"),
+    path("offline/", offline.no_connection, name="offline"),
     path("<str:token>/", views.link, name="link"),
 ]

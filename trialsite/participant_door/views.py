@@ -41,6 +41,7 @@ from trialsite.participant_door.threshold import (
     open_for,
     refuse,
     remember,
+    shelf_of,
     too_many,
 )
 
@@ -54,7 +55,7 @@ def entrance(request: HttpRequest) -> HttpResponse:
     """Where a short code is entered."""
     now = timezone.now()
     if request.method == "GET":
-        return render(request, "participant_door/entrance.html")
+        return render(request, "participant_door/entrance.html", {"unknown": not request.COOKIES.get(DEVICE)})
     if too_many(request, now):
         return nothing_here(request, 429)
     key = door_keys.find(DoorKey.Kind.CODE, request.POST.get("code", ""), at=now)
@@ -110,6 +111,9 @@ def form(request: HttpRequest) -> HttpResponse:
 
 def _take(request: HttpRequest, device: DoorKey, sheet: Sheet) -> HttpResponse:
     """Save what changed on the screen, all or nothing, and go where the button leads."""
+    if request.POST.get("shelf", shelf_of(device.invitation)) != shelf_of(device.invitation):
+        said = _("Another form was opened on this device; this is it. What you entered last was not taken.")
+        return _show(request, device, sheet, "", status=409, message=said)
     given = _changed(request, device.invitation, sheet)
     here = request.POST.get("here", "")
     if any(question.message for question in sheet.questions):
@@ -202,7 +206,7 @@ def _show(
             "answered": sum(question.answered for question in sheet.asked),
             "open": [question for question in sheet.asked if not question.answered],
             "screen": uuid4(),
-            "shelf": device.digest[:16],
+            "shelf": shelf_of(device.invitation),
             "telephone": _telephone(device.invitation),
             "message": message,
         },
@@ -228,7 +232,7 @@ def done(request: HttpRequest) -> HttpResponse:
         "sent": invitation.submitted_at is not None,
         "next_day": next_diary_day(invitation.participant, after=invitation.day) if invitation.day else None,
         "telephone": _telephone(invitation),
-        "shelf": device.digest[:16],
+        "shelf": shelf_of(invitation),
     }
     return render(request, "participant_door/done.html", context)
 

@@ -5,30 +5,90 @@
 const form = document.querySelector("form[data-door]");
 
 // ── What waits on this device ────────────────────────────────────────────────────────────────────────────
-// {answers: [{key, item, value, missing, at, offset}], send: {at, offset} | null}, under a name that says nothing.
+// {answers: [{key, item, value, missing, at, offset}], send: {at, offset} | null, sent: {item: {value, missing}}},
+// under a name that says nothing. `sent`: what went since the page was loaded, for the copy that opens without a
+// connection.
+const PREFIX = "waiting:";
 const shelf = {
-  name: form && "waiting:" + form.dataset.shelf,
-  kept: { answers: [], send: null },
+  name: form && PREFIX + form.dataset.shelf,
+  kept: { answers: [], send: null, sent: {} },
+  ours: new Set(), // keys that this page made or took over
+  stored() {
+    try { return JSON.parse(localStorage.getItem(this.name)) || {}; } catch { return {}; /* private mode: in memory */ }
+  },
   read() {
-    try { this.kept = JSON.parse(localStorage.getItem(this.name)) || this.kept; } catch { /* private mode: in memory */ }
-    return this.kept;
+    Object.assign(this.kept, this.stored());
+    for (const answer of this.kept.answers) this.ours.add(answer.key);
+  },
+  put(answer) {
+    this.ours.add(answer.key);
+    this.kept.answers.push(answer);
+    return this.write();
   },
   write() {
     try {
-      if (this.kept.answers.length || this.kept.send) localStorage.setItem(this.name, JSON.stringify(this.kept));
+      const { send, sent } = this.kept;
+      // The form may be open in a second tab, whose answers wait here too.
+      const answers = [...(this.stored().answers || []).filter((a) => !this.ours.has(a.key)), ...this.kept.answers];
+      if (answers.length || send || Object.keys(sent).length) localStorage.setItem(this.name, JSON.stringify({ answers, send, sent }));
       else localStorage.removeItem(this.name);
       return true;
     } catch { return false; }
   },
 };
 
-const forget = () => {
-  for (const name of Object.keys(localStorage)) if (name.startsWith("waiting:")) localStorage.removeItem(name);
-};
+const shelves = () => Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
+const forget = () => { for (const name of shelves()) localStorage.removeItem(name); };
 const closed = document.querySelector("[data-closed]");
-if (closed) try { localStorage.removeItem("waiting:" + closed.dataset.closed); } catch { /* nothing was kept */ }
+if (closed) try { localStorage.removeItem(PREFIX + closed.dataset.closed); } catch { /* nothing was kept */ }
+if (document.querySelector("[data-forget]")) forgetCopy();
+
+// The copy that opens the form without a connection, and who opens it. Neither exists where there is no TLS.
+async function forgetCopy() {
+  try {
+    for (const name of await caches.keys()) if (name.startsWith("door-")) await caches.delete(name);
+    for (const worker of await navigator.serviceWorker.getRegistrations()) await worker.unregister();
+  } catch { /* nothing was kept */ }
+}
+
+// Before another form takes this one's place on the device: what still waits goes first, for it cannot go later.
+const beginning = document.querySelector("form[data-begin]");
+if (beginning) {
+  const token = beginning.elements.csrfmiddlewaretoken.value;
+  const delivered = deliver(beginning.dataset.begin, token).catch(() => { /* no connection: nothing begins either */ });
+  let begun = false;
+  beginning.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    // A link works once: pressed twice, the second answer would be that nothing opens here.
+    if (begun) return;
+    begun = true;
+    await delivered;
+    beginning.submit();
+  });
+  // Back from the form: the button works again.
+  window.addEventListener("pageshow", () => { begun = false; });
+}
+
+async function deliver(where, token) {
+  for (const name of shelves()) {
+    const { answers, send } = JSON.parse(localStorage.getItem(name));
+    const reply = answers.length || send ? await post(where, token, name.slice(PREFIX.length), answers, send) : null;
+    const over = !reply || reply.ok || reply.status === 409 && (await reply.json()).code === "closed";
+    if (over) localStorage.removeItem(name);
+  }
+}
+
+// Which form they belong to goes along: the device may be another form's by now.
+function post(where, token, of, answers, send) {
+  return fetch(where, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", "X-CSRFToken": token },
+    body: JSON.stringify({ form: of, sent_at: now().at, answers, send }),
+  });
+}
+
 const leaving = document.querySelector("form[data-leave]");
-if (leaving) leaving.addEventListener("submit", () => { try { forget(); } catch { /* nothing was kept */ } });
+if (leaving) leaving.addEventListener("submit", () => { try { forget(); } catch { /* nothing was kept */ } forgetCopy(); });
 
 // The device's own time with its offset from UTC, as the trial keeps it.
 function now() {
@@ -64,22 +124,20 @@ if (form) {
 
   // ── Sending ────────────────────────────────────────────────────────────────────────────────────────────
   let busy = false;
+  let other = false; // another form has taken this one's place on the device
   let again = null;
   let pause = 2000;
 
   async function flush() {
     const { answers, send: sending } = shelf.kept;
-    if (busy || (!answers.length && !sending)) return;
+    if (busy || other || (!answers.length && !sending)) return;
     busy = true;
     clearTimeout(again);
     const batch = answers.slice(0, 100);
     const last = batch.length === answers.length;
     try {
-      const reply = await fetch(said.answers, {
-        method: "POST",
-        headers: { "Content-Type": "application/json", "X-CSRFToken": form.elements.csrfmiddlewaretoken.value },
-        body: JSON.stringify({ sent_at: now().at, answers: batch, send: last ? sending : null }),
-      });
+      const token = form.elements.csrfmiddlewaretoken.value;
+      const reply = await post(said.answers, token, said.shelf, batch, last ? sending : null);
       await heard(reply, batch, last && sending);
       pause = 2000;
     } catch {
@@ -89,13 +147,14 @@ if (form) {
     } finally {
       busy = false;
     }
-    if ((shelf.kept.answers.length || shelf.kept.send) && pause === 2000) flush();
+    if ((shelf.kept.answers.length || shelf.kept.send) && pause === 2000) await flush();
   }
 
   async function heard(reply, batch, sent) {
     if (reply.status >= 500) throw new Error(String(reply.status));
     const keys = new Set(batch.map((answer) => answer.key));
     const drop = () => {
+      for (const { item, value, missing } of batch) shelf.kept.sent[item] = { value, missing };
       shelf.kept.answers = shelf.kept.answers.filter((answer) => !keys.has(answer.key));
       if (sent) shelf.kept.send = null;
       shelf.write();
@@ -103,7 +162,7 @@ if (form) {
     if (reply.ok) {
       drop();
       say(said.saidSaved);
-      if ((await reply.json()).sent_at) location.assign(said.done);
+      if ((await reply.json()).sent_at) await leave();
     } else if (reply.status === 422) {
       const { problems } = await reply.json();
       // What was possible is sent again by itself; what was not stands beside its question.
@@ -118,11 +177,19 @@ if (form) {
       if (!shelf.write() || location.hash === "#again") throw new Error("no token");
       location.hash = "#again";
       location.reload();
+    } else if (reply.status === 409 && (await reply.json()).code === "other_form") {
+      other = true;
+      say(said.saidOther, "wrong");
     } else {
       drop();
       say(said.saidClosed, "wrong");
-      if (reply.status === 409) setTimeout(() => location.assign(said.done), 4000);
+      if (reply.status === 409) setTimeout(leave, 4000);
     }
+  }
+
+  async function leave() {
+    await forgetCopy();
+    location.assign(said.done);
   }
 
   window.addEventListener("online", flush);
@@ -175,8 +242,7 @@ if (form) {
     if (text !== before.get(item)) {
       before.set(item, text);
       const row = given ? { value: given.value, missing: given.missing } : { value: null, missing: "not_answered" };
-      shelf.kept.answers.push({ key: key(), item, ...row, ...now() });
-      if (!shelf.write()) say(said.saidNoStore, "waits");
+      if (!shelf.put({ key: key(), item, ...row, ...now() })) say(said.saidNoStore, "waits");
       flush();
     }
     skips();
@@ -316,7 +382,12 @@ if (form) {
   }
 
   // ── What was not sent last time ────────────────────────────────────────────────────────────────────────
-  for (const waiting of shelf.read().answers) {
+  shelf.read();
+  const isCopy = "copy" in said;
+  // A page from the server holds what was sent; its copy may be older than that.
+  if (!isCopy) shelf.kept.sent = {};
+  const sent = Object.entries(shelf.kept.sent).map(([item, answer]) => ({ item, ...answer }));
+  for (const waiting of [...sent, ...shelf.kept.answers]) {
     const question = of(waiting.item);
     if (!question) continue;
     const value = waiting.missing === "refused" ? "refused" : waiting.value === null ? "" : String(waiting.value);
@@ -327,12 +398,15 @@ if (form) {
     before.set(waiting.item, JSON.stringify(answer(question)));
   }
   skips();
-  const wanted = location.search.includes("q=");
-  if (shelf.kept.answers.length && !wanted) {
+  const wanted = new URLSearchParams(location.search).get("q");
+  if (isCopy && wanted) here = wanted;
+  if ((shelf.kept.answers.length || isCopy) && !wanted) {
     const open = asked().find((question) => !answer(question));
     here = open ? open.dataset.item : "end";
   }
-  if (one) show(here === "end" || of(here) ? here : questions[0].dataset.item, { focus: wanted });
+  if (one) show(here === "end" || of(here) ? here : questions[0].dataset.item, { focus: Boolean(wanted) });
   else progress();
+  if (isCopy) say(said.saidCopy, "waits");
   flush();
+  if (navigator.serviceWorker) navigator.serviceWorker.register(said.worker).catch(() => { /* works without */ });
 }
