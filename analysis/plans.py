@@ -15,6 +15,7 @@ from analysis.canonical import canonical_json, sha256_of
 from analysis.differences import Difference, differences
 from analysis.models import Plan
 from analysis.permissions import may_freeze_plan, may_sign_plan
+from analysis.plan_changes import require_kept
 from studies.acting import Program, verb
 from studies.errors import AlreadyDone, InvalidEntry, TrialError
 from studies.models import ProtocolVersion, Study, User
@@ -22,6 +23,9 @@ from studies.permissions import require
 from studies.protocol import DocumentInvalid
 from studies.protocol.analysis_plan import AnalysisPlan
 from studies.protocol.plan_file import load_plan
+
+# What a signature stands for: kept with it, and shown wherever it is (21 CFR 11.50).
+SIGNATURE_MEANING = "I have read this analysis plan and approve it: looks are analysed as it says, and not otherwise."
 
 
 class PlanConflict(TrialError):
@@ -44,8 +48,8 @@ def freeze_plan(
 
     text: a plan file; without it the plan that stands in the protocol. source: the file's name, for messages.
     reason: why the plan changes, where the study has another version already.
-    Raises NotAllowed; InvalidEntry for a file with mistakes, or a change without a reason; PlanConflict for another
-    plan under a version that is frozen.
+    Raises NotAllowed; InvalidEntry for a file with mistakes, a change without a reason, or one of what the looks
+    taken so far rest on; PlanConflict for another plan under a version that is frozen.
     """
     study = protocol_version.study
     require(may_freeze_plan(user, study), f"freeze the analysis plan of {study}")
@@ -53,6 +57,7 @@ def freeze_plan(
     content = _plan_text(plan)
     frozen = study.plans.filter(version=plan.version).first()
     if frozen is None:
+        require_kept(study, plan)
         return Plan.objects.create(
             study=study,
             protocol_version=protocol_version,
@@ -65,16 +70,19 @@ def freeze_plan(
     if AnalysisPlan.model_validate_json(frozen.source) != plan:
         raise PlanConflict(
             f"The analysis plan of {protocol_version} differs from the frozen version {frozen.version}: "
-            "give it a new version number."
+            "give it a new version number.",
+            field="text",
         )
     return frozen
 
 
 @verb(because="analysis plan signed")
 def sign_plan(user: User, *, plan: Plan, password: str) -> Plan:
-    """Sign a frozen plan: who, when, and that the password was entered again. It covers the SHA-256 of the text.
+    """Sign a frozen plan: who, when, what it means, and that the password was entered again.
 
-    Raises NotAllowed; InvalidEntry for a wrong password; AlreadyDone for a plan that is signed.
+    The signature covers the SHA-256 of the text.
+    Raises NotAllowed; InvalidEntry for a wrong password; AlreadyDone for a plan that is signed, or that a later
+    version has taken the place of.
     """
     require(may_sign_plan(user, plan.study), f"sign the analysis plan of {plan.study}")
     if not user.check_password(password):
@@ -82,10 +90,14 @@ def sign_plan(user: User, *, plan: Plan, password: str) -> Plan:
     plan = Plan.objects.select_for_update().get(pk=plan.pk)
     if plan.signed_at is not None:
         raise AlreadyDone(f"{plan} was signed by {plan.signed_name} before. A change is a new version.")
+    later = plan.study.plans.filter(pk__gt=plan.pk).order_by("pk").last()
+    if later is not None:
+        raise AlreadyDone(f"Version {later.version} has taken the place of {plan}. Sign that one.")
     plan.signed_by = user.get_username()
     plan.signed_name = user.get_full_name() or user.get_username()
     plan.signed_at = timezone.now()
-    plan.save(update_fields=["signed_by", "signed_name", "signed_at"])
+    plan.signed_meaning = SIGNATURE_MEANING
+    plan.save(update_fields=["signed_by", "signed_name", "signed_at", "signed_meaning"])
     plan.refresh_from_db()
     return plan
 
@@ -103,7 +115,7 @@ def current_plan(study: Study) -> Plan:
     """The plan frozen last. Raises InvalidEntry if there is none."""
     plan = study.plans.order_by("pk").last()
     if plan is None:
-        raise InvalidEntry(f"{study} has no frozen analysis plan: run freeze_plan {study} first.")
+        raise InvalidEntry(f"{study} has no frozen analysis plan. Freeze one at Study, Analysis plan.")
     return plan
 
 
@@ -114,8 +126,8 @@ def require_signature(plan: Plan) -> None:
     """
     if plan.signed_at is None and plan.study.origin == Study.Origin.CONDUCTED:
         raise PlanNotSigned(
-            f"{plan} is not signed, so no look may be taken under it. A statistician signs it: "
-            f"freeze_plan {plan.study} --signed-by NAME."
+            f"{plan} is not signed, so no look may be taken under it. A statistician signs it at Study, Analysis "
+            f"plan, or by freeze_plan {plan.study} --signed-by NAME."
         )
 
 
@@ -131,7 +143,12 @@ def about_plan(plan: Plan) -> dict[str, Any]:
     """Version, hash, signature and changes of a plan, as a report shows them."""
     signed = None
     if plan.signed_at is not None:
-        signed = {"by": plan.signed_by, "name": plan.signed_name, "at": plan.signed_at.isoformat()}
+        signed = {
+            "by": plan.signed_by,
+            "name": plan.signed_name,
+            "at": plan.signed_at.isoformat(),
+            "meaning": plan.signed_meaning,
+        }
     return {
         "version": plan.version,
         "sha256": sha256_of(plan.source.encode()),

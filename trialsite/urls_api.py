@@ -8,6 +8,7 @@ from rest_framework.routers import DefaultRouter
 
 from analysis.api import views as analysis
 from analysis.api.design_simulations import DesignSimulationView
+from analysis.api.plans import PlanView
 from outcomes.api import qst_views as qst
 from outcomes.api import views as outcomes
 from outcomes.api.timelines import StudyTimelineView
@@ -42,6 +43,7 @@ router.register("qst-conditioning", qst.ConditioningStimulusView, "api-qst-condi
 router.register("qst-devices", qst.DeviceView, "api-qst-device")
 router.register("qst-device-uses", qst.DeviceUseView, "api-qst-device-use")
 router.register("cuts", analysis.CutView, "api-cut")
+router.register("plans", PlanView, "api-plan")
 router.register("looks", analysis.LookView, "api-look")
 router.register("jobs", analysis.JobView, "api-job")
 router.register("design-simulations", DesignSimulationView, "api-design-simulation")

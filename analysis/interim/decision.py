@@ -17,18 +17,6 @@ from analysis.statistics import sequential
 from analysis.statistics.planned_design import planned_design
 from studies.protocol.planned_looks import Looks
 
-_NAMES = {
-    "lan_demets_of": "Lan-DeMets, O'Brien-Fleming type",
-    "lan_demets_pocock": "Lan-DeMets, Pocock type",
-    "hwang_shih_decani": "Hwang-Shih-DeCani",
-    "kim_demets": "Kim-DeMets",
-}
-
-
-def _spending_name(looks: Looks) -> str:
-    parameter = looks.spending_parameter
-    return _NAMES[looks.spending] if parameter is None else f"{_NAMES[looks.spending]} ({parameter:g})"
-
 
 def decision(
     trial: Trial,
@@ -78,7 +66,13 @@ def _decide(
     earlier: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     planned = planned_design(looks)
-    path = [*_path(earlier), {"look": number, "units": units, "z": effect["z"]}]
+    before = _path(earlier)
+    if before and units <= before[-1]["units"]:
+        raise ValueError(
+            f"The information did not grow: {units} units now, {before[-1]['units']} at look {before[-1]['look']}. "
+            "Nothing is spent. Look again, unplanned, when more has come in."
+        )
+    path = [*before, {"look": number, "units": units, "z": effect["z"]}]
     ended = number == len(looks.planned) or units >= looks.maximum_information
     came = [each["units"] for each in path]
     design = planned.update(came, looks.maximum_information, ended=ended)
@@ -95,7 +89,7 @@ def _decide(
         "alpha_spent": float(design.alpha_spent[look.index]),
         "alpha": looks.alpha,
         "sides": looks.sides,
-        "spending": _spending_name(looks),
+        "spending": looks.spending_name,
         "crossed": look.crossed,
         "crossed_before_at": crossed_before,
         "recommendation": _recommendation(look, crossed_before),
@@ -191,7 +185,7 @@ def _trail(look: LookTaken) -> list[dict[str, Any]]:
         ("Maximum information", looks.maximum_information, "Analysis plan"),
         ("Information fraction", units / looks.maximum_information, "Units / maximum"),
         ("Alpha, one side", looks.alpha, "Analysis plan"),
-        ("Alpha spent up to this look", float(look.design.alpha_spent[look.index]), _spending_name(looks)),
+        ("Alpha spent up to this look", float(look.design.alpha_spent[look.index]), looks.spending_name),
         ("Efficacy bound (z)", look.bound, "Recursive integration at the information that came"),
         ("Nominal one-sided p at the bound", float(look.design.nominal_p[look.index]), "1 − Φ(bound)"),
         ("Estimate", effect["estimate"], f"Primary model, {compared}"),

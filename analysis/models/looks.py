@@ -19,13 +19,14 @@ class Plan(Record):
     signed_by = models.CharField(max_length=150, blank=True)
     signed_name = models.CharField(max_length=300, blank=True)
     signed_at = models.DateTimeField(null=True, blank=True)
+    signed_meaning = models.CharField(max_length=300, blank=True, help_text="What the signature stands for")
 
     class Meta:
         constraints = [
             models.UniqueConstraint(name="plan_version_once", fields=["study", "version"]),
             models.CheckConstraint(
                 name="plan_signature_is_whole",
-                condition=models.Q(signed_at__isnull=True, signed_by="", signed_name="")
+                condition=models.Q(signed_at__isnull=True, signed_by="", signed_name="", signed_meaning="")
                 | (models.Q(signed_at__isnull=False) & ~models.Q(signed_by="") & ~models.Q(signed_name="")),
                 violation_error_message="A signature says who signed and when.",
             ),

@@ -11,6 +11,13 @@ from pydantic import Field, model_validator
 from studies.protocol.further_analyses import Proportion, SpendingFunction
 from studies.protocol.section import Code, Key, Section, Text
 
+SPENDING_NAMES = {
+    "lan_demets_of": "Lan-DeMets, O'Brien-Fleming type",
+    "lan_demets_pocock": "Lan-DeMets, Pocock type",
+    "hwang_shih_decani": "Hwang-Shih-DeCani",
+    "kim_demets": "Kim-DeMets",
+}
+
 
 class PlannedLook(Section):
     """One look at the data: at how many information units, and which data count.
@@ -63,6 +70,12 @@ class Looks(Section):
     def fractions(self) -> tuple[float, ...]:
         """The planned information fractions, the last 1."""
         return tuple(look.information / self.maximum_information for look in self.planned)
+
+    @property
+    def spending_name(self) -> str:
+        """The spending function in words, with its parameter."""
+        name, parameter = SPENDING_NAMES[self.spending], self.spending_parameter
+        return name if parameter is None else f"{name} ({parameter:g})"
 
     @model_validator(mode="after")
     def looks_rise_to_the_maximum(self) -> Looks:

@@ -18,10 +18,12 @@ from analysis import plans
 from analysis.canonical import canonical_json, sha256_of
 from analysis.looks import order_look
 from analysis.models import Plan
+from analysis.plan_texts import changed_lines, in_words
+from analysis.plan_texts import plan_file as plan_as_file
 from studies.acting import Program, acting
 from studies.errors import AlreadyDone, InvalidEntry, NotAllowed
 from studies.models import ProtocolVersion, Role, Study
-from studies.protocol import DocumentInvalid
+from studies.protocol import DocumentInvalid, cached_definition
 from studies.protocol.plan_file import load_plan
 from tests.analysis.kalm_cut import KALM
 from tests.analysis.signing import PASSWORD, signed, statistician
@@ -30,6 +32,7 @@ from trialsite.services.connection import database_url
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("folders", "pushed")]
 PROGRAM = Program("test")
+PROTOCOLS = Path("studies/protocols")
 
 
 @pytest.fixture
@@ -88,7 +91,12 @@ def test_a_signature_says_who_and_when_and_takes_the_password_again(frozen: Plan
     assert plan.signed_at is not None
     assert before <= plan.signed_at <= timezone.now()
     about = plans.about_plan(plan)
-    assert about["signature"] == {"by": signer.username, "name": "Stella", "at": plan.signed_at.isoformat()}
+    assert about["signature"] == {
+        "by": signer.username,
+        "name": "Stella",
+        "at": plan.signed_at.isoformat(),
+        "meaning": plans.SIGNATURE_MEANING,
+    }
     assert about["sha256"] == plan.sha256
     with pytest.raises(AlreadyDone, match="signed by Stella before"):
         plans.sign_plan(signer, plan=plan, password=PASSWORD)
@@ -116,6 +124,49 @@ def test_a_changed_plan_is_a_new_version_with_a_reason_and_shows_what_changed(fr
     assert plans.about_plan(frozen)["changes"] == []
     with pytest.raises(plans.PlanNotSigned):
         order_look(PROGRAM, study=version.study, number=1)
+
+
+def test_a_version_that_a_later_one_replaced_is_not_signed(frozen: Plan, version: ProtocolVersion):
+    refine(version, reason="one subgroup only")
+    with pytest.raises(AlreadyDone, match="Version 1.1 has taken the place"):
+        signed(frozen)
+
+
+def test_what_the_looks_taken_spent_stays_in_every_later_version(frozen: Plan, version: ProtocolVersion):
+    signed(frozen)
+    order_look(PROGRAM, study=version.study, number=1)
+    order_look(PROGRAM, study=version.study, number=0, unplanned_reason="a death")
+    looks = yaml.safe_load(KALM)["analysis"]["looks"]
+    planned = looks["planned"]
+    fourth = {**planned[-1], "number": 4, "information": 160, "clinical_cutoff": "2028-01-01"}
+    for change, refusal in (
+        ({"alpha": 0.05}, r"looks.alpha was 0.025 and must stay; it is 0.05"),
+        ({"spending": "lan_demets_pocock"}, r"looks.spending was 'lan_demets_of'"),
+        ({"planned": [{**planned[0], "information": 50}, *planned[1:]]}, "Look 1 was taken and must stay"),
+        ({"planned": [*planned, fourth], "maximum_information": 160}, "Number 4 was given to an unplanned look"),
+    ):
+        with pytest.raises(InvalidEntry, match=refusal):
+            plans.freeze_plan(
+                PROGRAM, protocol_version=version, text=plan_file(version="1.1", looks=looks | change), reason="why not"
+            )
+    later = [planned[0], {**planned[1], "information": 100}, *planned[2:]]
+    text = plan_file(version="1.1", looks=looks | {"planned": later})
+    changed = plans.freeze_plan(PROGRAM, protocol_version=version, text=text, reason="slower than thought")
+    assert [str(each) for each in plans.changes_of(changed)] == [  # in the order of the canonical text
+        "looks.planned[2].information: 112 became 100",
+        "version: '1.0' became '1.1'",
+    ]
+    [moved, _] = [in_words(each) for each in plans.changes_of(changed)]
+    assert (moved.where, moved.before, moved.now) == ("looks, planned 2, information", "112", "100")
+    lines = [line.text.strip() for line in changed_lines(frozen, changed) if line.sign in "+-"]
+    assert lines == ["version: '1.0'", "version: '1.1'", "information: 112", "information: 100"]
+
+
+@pytest.mark.parametrize("name", ["kalm", "ashar2022", "vickers2004"])
+def test_a_frozen_plan_is_read_as_a_file_that_gives_the_same_plan(name: str):
+    protocol = cached_definition((PROTOCOLS / f"{name}-1.0.yaml").read_text())
+    source = canonical_json(protocol.analysis.model_dump(mode="json")).decode()
+    assert load_plan(plan_as_file(source), protocol, source="sap.yaml") == protocol.analysis
 
 
 def test_another_text_under_a_frozen_version_is_refused(frozen: Plan, version: ProtocolVersion):

@@ -33,7 +33,7 @@ def _about(user: User, study: Study) -> dict[str, Any]:
         "study": study,
         "versions": versions,
         "planned": versions[0].definition.planned_participants if versions else None,
-        "plans": study.plans.order_by("pk"),
+        "plans": study.plans.order_by("-pk"),
         "sites": _sites(user, study),
         "people": _people(user, study),
     }
