@@ -9,21 +9,3 @@
 | taking | the one transaction that stores it all, as `app` |
 | arms | handing the arms over to the unblinded side, where they stay |
 """
-
-from outcomes.imports.mapping import LoadedMapping, TrialMapping, load_mapping
-from outcomes.imports.refusals import ImportRefused, Refusal, SourceChanged
-from outcomes.imports.taking import Imported, ProtocolFile, Source, import_trial, read_source
-
-__all__ = [
-    "ImportRefused",
-    "Imported",
-    "LoadedMapping",
-    "ProtocolFile",
-    "Refusal",
-    "Source",
-    "SourceChanged",
-    "TrialMapping",
-    "import_trial",
-    "load_mapping",
-    "read_source",
-]

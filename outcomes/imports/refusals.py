@@ -47,6 +47,7 @@ class ImportRefused(TrialError):
     code = "import_refused"
 
     def __init__(self, name: str, refusals: Sequence[Refusal]) -> None:
+        self.name = name
         self.refusals = tuple(sorted(refusals, key=lambda refusal: refusal.row))
         count = "1 refusal" if len(self.refusals) == 1 else f"{len(self.refusals)} refusals"
         super().__init__(_listed(f"{name}: {count}; nothing was imported.", self.refusals))

@@ -1,6 +1,7 @@
 """How much a file may hold: it is refused before it fills the memory, whatever it says of itself.
 
-Measured (tests/outcomes/interchange/test_hostile_files.py): the worst files within these limits stay under 200 MB.
+Measured (tests/outcomes/interchange/test_hostile_files.py): the whole process that reads the worst of them stays under
+200 MB.
 """
 
 from __future__ import annotations
@@ -19,3 +20,6 @@ MOST_CELLS = 200_000
 MOST_COLUMNS = 40_000
 LONGEST_VALUE = 1 * MEGABYTE
 MOST_REFUSALS = 200
+# Bytes of data of the process that reads a file first, and seconds (interchange/apart.py).
+MOST_MEMORY = 180 * MEGABYTE
+LONGEST_SECONDS = 120

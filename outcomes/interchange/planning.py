@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from outcomes.interchange.apart import read_apart
 from outcomes.interchange.cells import Address
 from outcomes.interchange.difference import (
     DefinitionsDifference,
@@ -56,8 +57,9 @@ def plan(brought: Brought, *, study_code: str) -> Plan:
     """
     study = Study.objects.filter(code=study_code).first()
     _refuse_conducted(brought, study)
-    stored = study_element(definitions_in_force(study))
-    document = read(replace(brought, stored=stored, project=brought.project or _project(stored) or study_code))
+    brought = _beside(study_element(definitions_in_force(study)), brought, study_code)
+    stored = brought.stored
+    document = read(brought)
     _refuse_other_study(document, stored)
     known = values_now(study, (*document.subjects, *(doubt.cell.address.subject for doubt in document.doubts)))
     in_doubt = compare([doubt.cell for doubt in document.doubts], known)
@@ -75,6 +77,18 @@ def plan(brought: Brought, *, study_code: str) -> Plan:
         doubt_changes={change.cell.address: change.stored for change in in_doubt.changed},
         taken_before=taken_before(study, document.sha256) if study else None,
     )
+
+
+def refuse_unreadable(brought: Brought, *, study_code: str) -> None:
+    """Read a file that nobody has looked at yet where it can do no harm (`apart`). Raises ImportRefused."""
+    study = Study.objects.filter(code=study_code).first()
+    _refuse_conducted(brought, study)
+    read_apart(_beside(study_element(definitions_in_force(study)), brought, study_code))
+
+
+def _beside(stored: Element | None, brought: Brought, study_code: str) -> Brought:
+    """A file with the definitions of its study."""
+    return replace(brought, stored=stored, project=brought.project or _project(stored) or study_code)
 
 
 def _refuse_conducted(brought: Brought, study: Study | None) -> None:

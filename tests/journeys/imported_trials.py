@@ -21,7 +21,7 @@ from analysis.datasets import Cut, open_cut
 from analysis.look_results import make_closed_report, make_open_report
 from analysis.looks import order_look
 from analysis.replay import Discrepancy, replay_closed, replay_open
-from outcomes.imports import Source, import_trial
+from outcomes.imports.taking import Source, import_trial
 from studies.models import ProtocolVersion
 from tests.conftest import _flush_as_owner, django_as
 from tests.outcomes.imports.trial_files import IMPORTER, ClosedSideHere, protocol_file

@@ -15,11 +15,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 
-from outcomes.imports import ImportRefused, Refusal
+from outcomes.imports.refusals import ImportRefused, Refusal
 from outcomes.interchange.definitions import read_definitions
 from outcomes.interchange.exporting import export_odm
 from outcomes.interchange.instrument_drafts import Draft, as_yaml, drafts
-from outcomes.interchange.planning import Plan, plan
+from outcomes.interchange.planning import Plan, plan, refuse_unreadable
 from outcomes.interchange.reading import Brought
 from outcomes.interchange.redcap_records import Options
 from outcomes.interchange.reporting import Report, report_of
@@ -164,7 +164,9 @@ def _bring(user: User, given: dict[str, Any]) -> PendingImport:
         )
     sources = {role: _source(given[role]) for role in ROLES if given.get(role)}
     options = {"encoding": given["encoding"], "delimiter": given["delimiter"]}
-    plan(_brought(sources, options), study_code=given["study"])
+    brought = _brought(sources, options)
+    refuse_unreadable(brought, study_code=given["study"])
+    plan(brought, study_code=given["study"])
     with transaction.atomic():
         pending = PendingImport.objects.create(
             user=user, study_code=given["study"], attestation=given["attestation"].strip(), options=options

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
-from outcomes.imports import ImportRefused, Refusal
+from outcomes.imports.refusals import ImportRefused, Refusal
 from outcomes.models import ImportedFile, OriginalFile
 from outcomes.qst_import import LoadedDeviceMapping, Plan, load_device_mapping, plan_export, take_export
 from outcomes.qst_import.reading import LARGEST

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from outcomes.interchange.apart import read_apart
 from outcomes.interchange.definitions import read_definitions
 from outcomes.interchange.document import FORMATS, Document
 from outcomes.interchange.instrument_drafts import Draft, as_wording, as_yaml, drafts, languages
@@ -27,7 +28,9 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, file: Path, out: Path | None, permission: str, language: str, **__: Any) -> None:
         try:
-            document = read(Brought(open_source(file), project=file.stem))
+            brought = Brought(open_source(file), project=file.stem)
+            read_apart(brought)
+            document = read(brought)
             if document.study is None:
                 raise CommandError(f"{file.name} defines no forms.")
             made = drafts(read_definitions(document.study, document.version_oid))

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from outcomes.interchange.answers import AnswersPlan, plan_answers, take_answers
-from outcomes.interchange.planning import Plan, plan
+from outcomes.interchange.planning import Plan, plan, refuse_unreadable
 from outcomes.interchange.reading import Brought
 from outcomes.interchange.records_mapping import RecordsMapping, read_mapping
 from outcomes.interchange.reporting import described, report_of
@@ -22,6 +22,8 @@ from studies.protocol import DocumentInvalid
 
 class Command(BaseCommand):
     help = "Show what a file of another system (ODM-XML 1.3, REDCap CSV, FHIR) brings; with --take, take it."
+    # They load every page and what it draws: twice the memory that a file is promised to need.
+    requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
@@ -43,7 +45,9 @@ class Command(BaseCommand):
             raise CommandError("The open side imports: set DB_ROLE=app.")
         try:
             mapping = read_mapping(given["mapping"]) if given["mapping"] else RecordsMapping()
-            self._run(_brought(given, mapping), mapping, given)
+            brought = _brought(given, mapping)
+            refuse_unreadable(brought, study_code=given["study"])
+            self._run(brought, mapping, given)
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}.") from error
         except UnicodeDecodeError as error:

@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from outcomes.imports import ProtocolFile, Source, import_trial, load_mapping, read_source
 from outcomes.imports.arms import unblinded_process
-from outcomes.imports.taking import refuse_changes, stored_protocol
+from outcomes.imports.mapping import load_mapping
+from outcomes.imports.taking import ProtocolFile, Source, import_trial, read_source, refuse_changes, stored_protocol
 from studies.acting import Program
 from studies.errors import TrialError
 from studies.models import Study

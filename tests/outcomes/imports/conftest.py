@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from outcomes.imports import Source, import_trial
+from outcomes.imports.taking import Source, import_trial
 from studies.models import Study
 from tests.outcomes.imports.trial_files import (
     IMPORTER,

@@ -12,8 +12,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
 
-from outcomes.imports import SourceChanged, import_trial
 from outcomes.imports.arms import ArmsDiffer, ArmsNotStored, unblinded_process
+from outcomes.imports.refusals import SourceChanged
+from outcomes.imports.taking import import_trial
 from outcomes.models import ImportedFile
 from studies.closed_side import read_arms
 from studies.models import Allocation, Study

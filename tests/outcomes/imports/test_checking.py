@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outcomes.imports import ImportRefused, load_mapping
+from outcomes.imports.mapping import load_mapping
 from outcomes.imports.numbers import number
+from outcomes.imports.refusals import ImportRefused
 from tests.outcomes.imports.trial_files import (
     MAPPINGS,
     as_csv,

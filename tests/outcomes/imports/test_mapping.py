@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from ruamel.yaml import YAML
 
-from outcomes.imports import load_mapping
+from outcomes.imports.mapping import load_mapping
 from outcomes.imports.mapping_references import refuse_contradictions
 from studies.protocol import DocumentInvalid, load
 from tests.outcomes.imports.trial_files import MAPPINGS, protocol_file

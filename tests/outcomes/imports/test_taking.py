@@ -10,7 +10,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from outcomes import rescoring
-from outcomes.imports import SourceChanged, import_trial, load_mapping
+from outcomes.imports.mapping import load_mapping
+from outcomes.imports.refusals import SourceChanged
+from outcomes.imports.taking import import_trial
 from outcomes.models import ImportedFile, Response, ResponseItem, Score
 from outcomes.responses import correct_response
 from studies.acting import acting

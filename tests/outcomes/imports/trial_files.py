@@ -8,8 +8,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from outcomes.imports import LoadedMapping, ProtocolFile, Source, load_mapping, read_source
 from outcomes.imports.arms import store_arms
+from outcomes.imports.mapping import LoadedMapping, load_mapping
+from outcomes.imports.taking import ProtocolFile, Source, read_source
 from studies.acting import Program
 from studies.models import Study
 from studies.protocol import cached_definition

@@ -7,14 +7,19 @@ import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from outcomes.imports.refusals import ImportRefused
 from outcomes.interchange import limits
+from outcomes.interchange.apart import read_apart
+from outcomes.interchange.reading import Brought
+from outcomes.interchange.sources import Source
 
 ROOT = Path(__file__).resolve().parents[3]
-# What reading may add to the memory of a process, in kB: far below the 200 MB that are promised.
-MOST = 120_000
+# The memory of the whole process that reads, in kB, and of the one that asks it to: what is promised.
+MOST = 200_000
 HEAD = (
     b'<?xml version="1.0"?><ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" FileOID="f" FileType="Snapshot"'
     b' ODMVersion="1.3.2" CreationDateTime="2024-01-01T00:00:00"><Study OID="S">'
@@ -115,3 +120,25 @@ def test_a_file_that_is_too_large_is_not_even_read(answers: dict[str, tuple[int,
     memory, said = answers["sparse.xml"]
     assert "The file has 5000 MB; at most 32 MB are read. Split it." in said
     assert memory < MOST
+
+
+def test_a_file_that_needs_more_than_there_is_for_one_is_refused(monkeypatch: pytest.MonkeyPatch):
+    files = Brought(Source("values.xml", CLINICAL + b'<ItemData ItemOID="i" Value="1"/>' * 200_000))
+    monkeypatch.setattr(limits, "MOST_MEMORY", 40 * limits.MEGABYTE)
+    with pytest.raises(ImportRefused, match="Reading the file needs more than 40 MB of memory. Export it in parts."):
+        read_apart(files)
+    monkeypatch.setattr(limits, "LONGEST_SECONDS", 0.01)
+    with pytest.raises(ImportRefused, match="Reading the file takes more than 0.01 seconds."):
+        read_apart(files)
+
+
+def test_the_process_that_reads_first_knows_nothing_of_the_database(monkeypatch: pytest.MonkeyPatch):
+    seen: dict[str, Any] = {}
+
+    def run(command: list[str], **given: Any) -> subprocess.CompletedProcess[bytes]:
+        seen.update(given["env"])
+        return subprocess.CompletedProcess(command, 0, b"null")
+
+    monkeypatch.setattr("outcomes.interchange.apart.subprocess.run", run)
+    read_apart(Brought(Source("a.csv", b"a")))
+    assert set(seen) == {"PATH", "LANG"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outcomes.imports import ImportRefused
+from outcomes.imports.refusals import ImportRefused
 from outcomes.qst import PARAMETERS
 from outcomes.qst_import import load_device_mapping
 from outcomes.qst_import.checking import ExportReading, KnownParticipant, check

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import IntegrityError, ProgrammingError, transaction
 
-from outcomes.imports import ImportRefused
+from outcomes.imports.refusals import ImportRefused
 from outcomes.models import ImportedFile, OriginalFile, QSTSession, QSTTrial
 from outcomes.qst_devices import register_device
 from outcomes.qst_import import plan_export, take_export
