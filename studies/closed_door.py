@@ -99,6 +99,11 @@ def may_prepare_kits(account: ClosedAccount, study: Study) -> bool:
     return account.study_id == study.pk and account.role == Role.PHARMACIST
 
 
+def may_take_concentrations(account: ClosedAccount, study: Study) -> bool:
+    """Drug levels tell arms: for who sees arms anyway and receives what laboratories send."""
+    return account.study_id == study.pk and account.role in (Role.PHARMACIST, Role.UNBLINDED_STATISTICIAN)
+
+
 def log(account: ClosedAccount, what: str) -> None:
     """Write what an account did into the concealed trail."""
     with connection.cursor() as cursor:

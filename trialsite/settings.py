@@ -173,6 +173,8 @@ if DOOR == "closed":
     # Failed sign-ins are counted on the account itself: axes writes to tables that are read-only here.
     MIDDLEWARE.remove("axes.middleware.AxesMiddleware")
     INSTALLED_APPS.remove("axes")
+    # What is uploaded here holds drug levels: it is read from memory, and never lies in a folder for temporary files.
+    FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 else:
     AUTHENTICATION_BACKENDS = [
         "axes.backends.AxesStandaloneBackend",

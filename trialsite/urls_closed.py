@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from trialsite.closed import api, kits, looks
+from trialsite.closed import api, concentrations, kits, looks
 from trialsite.closed.signing_in import SignIn, SignOut
 from trialsite.closed.timelines import CutTimelineView
 from trialsite.health import healthz, readyz
@@ -24,6 +24,8 @@ urlpatterns = [
     path("cuts/", looks.cuts, name="cuts"),
     path("cuts/<str:cut>/<str:file>", looks.cut_file, name="cut_file"),
     path("kits/", kits.kits, name="kits"),
+    path("concentrations/", concentrations.concentrations, name="concentrations"),
+    path("concentrations/<str:sha256>/", concentrations.laboratory_file, name="laboratory_file"),
     path("api/v1/looks/", api.LooksView.as_view()),
     path("api/v1/looks/<int:number>/result/", api.ResultView.as_view()),
     path("api/v1/looks/<int:number>/report.pdf/", api.ReportView.as_view()),

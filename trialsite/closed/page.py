@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
-from studies.closed_door import may_prepare_kits, may_read_closed_results
+from studies.closed_door import may_prepare_kits, may_read_closed_results, may_take_concentrations
 from studies.errors import NotAllowed, TrialError
 from studies.models import ClosedAccount, Study
 
@@ -69,4 +69,6 @@ def _rooms(account: ClosedAccount, study: Study) -> list[tuple[str, str]]:
         rooms += [("Looks", reverse("looks")), ("Unblinded cuts", reverse("cuts"))]
     if may_prepare_kits(account, study):
         rooms += [("Kits", reverse("kits"))]
+    if may_take_concentrations(account, study):
+        rooms += [("Drug levels", reverse("concentrations"))]
     return rooms
