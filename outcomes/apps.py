@@ -9,9 +9,10 @@ class OutcomesConfig(AppConfig):
     verbose_name = "Measurement"
 
     def ready(self) -> None:
-        """Take a site's own instruments beside those of the package."""
+        """Take a site's own instruments beside those of the package, and let `manage.py check` ask about alerts."""
+        from outcomes import checks  # noqa: F401, PLC0415 - it registers itself
+
         if settings.INSTRUMENTS_DIR:
-            # The scorer brings pandas, which most programs that start have no use for yet.
             from outcomes.scoring.library import use_folder  # noqa: PLC0415
 
             use_folder(Path(settings.INSTRUMENTS_DIR))

@@ -2,6 +2,7 @@
 
 An e-mail says that there is an alert and where, never what was answered. The alert is locked while it is sent and
 marked afterwards: two workers send it once, and one that dies in between sends it again rather than not at all.
+One that nobody could be mailed about is tried again at every turn, and Today, Safety and its own page say so meanwhile.
 """
 
 from __future__ import annotations
@@ -14,17 +15,15 @@ from smtplib import SMTPException
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.urls import reverse
 
-from outcomes.arm_revealing import visible_alerts
+from outcomes.alert_people import next_level_for, people_for
 from studies.acting import Program, acting
-from studies.models import Membership, Role, SafetyAlert, Site, User
+from studies.models import SafetyAlert, User
 
 TELLING = Program("safety alerts")
 logger = logging.getLogger(__name__)
-# To whom an alert goes on: the coordinating investigator and the data manager of the whole study.
-NEXT_LEVEL = (Role.INVESTIGATOR, Role.DATA_MANAGER)
 
 
 def tell_physicians(*, at: datetime) -> int:
@@ -49,9 +48,8 @@ def _tell(pk: int, at: datetime) -> bool:
         alert = _locked(pk, told_at__isnull=True)
         if alert is None:
             return False
-        people = _allowed(_site_people(alert), alert)
-        told = _send(people, f"Alert to acknowledge at {alert.participant.site.code}", _text(alert))
-        if told is None:
+        told = _send(people_for(alert), f"Alert to acknowledge at {alert.participant.site.code}", _text(alert))
+        if not told:
             return False
         alert.told_at, alert.told_to = at, told
         alert.save(update_fields=["told_at", "told_to"])
@@ -63,10 +61,11 @@ def _escalate(pk: int, at: datetime) -> bool:
         alert = _locked(pk, escalated_at__isnull=True)
         if alert is None:
             return False
-        site = alert.participant.site
-        people = _allowed(_people(site, NEXT_LEVEL, whole_study=True), alert)
-        told = _send(people, f"Alert not acknowledged in time at {site.code}", _text(alert))
-        # Handed on whether or not an e-mail left: it stands on the Today page of the next level.
+        people = next_level_for(alert)
+        told = _send(people, f"Alert not acknowledged in time at {alert.participant.site.code}", _text(alert))
+        if told is None:
+            return False
+        # Without an address among them it is handed on all the same: it stands on their Today.
         alert.escalated_at, alert.escalated_to = at, told or [person.username for person in people]
         alert.save(update_fields=["escalated_at", "escalated_to"])
     return True
@@ -77,24 +76,6 @@ def _locked(pk: int, **still: bool) -> SafetyAlert | None:
     rows = SafetyAlert.objects.select_for_update(of=("self",), skip_locked=True)
     rows = rows.select_related("participant__site", "participant__protocol_version")
     return rows.filter(pk=pk, acknowledged_at__isnull=True, **still).first()
-
-
-def _site_people(alert: SafetyAlert) -> list[User]:
-    """The site's physicians, and whom the protocol names for this alert."""
-    plans = alert.participant.protocol_version.definition.alerts
-    to = next((plan.to for plan in plans if plan.code == alert.code), Role.INVESTIGATOR)
-    return _people(alert.participant.site, {to, Role.INVESTIGATOR})
-
-
-def _people(site: Site, roles: Iterable[str], *, whole_study: bool = False) -> list[User]:
-    place = Q(site__isnull=True) if whole_study else Q(site=site) | Q(site__isnull=True)
-    rows = Membership.objects.filter(place, study=site.study_id, role__in=list(roles), ended_at__isnull=True)
-    return list(User.objects.filter(pk__in=rows.values("user"), is_active=True).order_by("username"))
-
-
-def _allowed(people: Iterable[User], alert: SafetyAlert) -> list[User]:
-    """Those who may know of the alert: one that a side effect raised tells the arm."""
-    return [person for person in people if visible_alerts(person).filter(pk=alert.pk).exists()]
 
 
 def _text(alert: SafetyAlert) -> str:
@@ -110,7 +91,6 @@ def _send(people: Iterable[User], subject: str, text: str) -> list[str] | None:
     told, failed = [], False
     for person in people:
         if not person.email:
-            logger.warning("%s has no e-mail address: the alert stands on the Today page only", person.username)
             continue
         try:
             EmailMessage(subject, text, to=[person.email]).send()

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
 from django.utils import timezone
 
 from studies.acting import verb
 from studies.errors import AlreadyDone, InvalidEntry
 from studies.models import Membership, Role, Site, Study, User
-from studies.permissions import may_administer, require
+from studies.permissions import administered_studies, may_administer, require
 
 
 @verb(because="account made")
-def make_account(user: User, *, study: Study, username: str, name: str, password: str) -> User:
-    """Make an account of the open door, without any role yet. Raises NotAllowed, InvalidEntry, AlreadyDone."""
+def make_account(user: User, *, study: Study, username: str, name: str, password: str, email: str = "") -> User:
+    """Make an account of the open door, without any role yet. Raises NotAllowed, InvalidEntry, AlreadyDone.
+
+    email: where alerts are sent; without one they stand on Today only.
+    """
     require(may_administer(user, study), "make accounts")
     if User.objects.filter(username__iexact=username).exists():
         raise AlreadyDone(f"There is an account {username} already; user names are never used again.")
@@ -22,8 +26,32 @@ def make_account(user: User, *, study: Study, username: str, name: str, password
         validate_password(password)
     except ValidationError as error:
         raise InvalidEntry(" ".join(error.messages), field="password") from error
+    if email:
+        _refuse_bad_address(email)
     first, _, last = name.strip().partition(" ")
-    return User.objects.create_user(username, password=password, first_name=first, last_name=last, is_staff=True)
+    names = {"first_name": first, "last_name": last}
+    return User.objects.create_user(username, email=email, password=password, is_staff=True, **names)
+
+
+@verb(because="e-mail address given")
+def give_address(user: User, *, person: User, email: str) -> User:
+    """Say where somebody's alerts are sent. Raises NotAllowed, InvalidEntry.
+
+    Addresses are no record of the trial: they are not in the audit trail.
+    """
+    own = Membership.objects.filter(user=person, study__in=administered_studies(user), ended_at__isnull=True)
+    require(own.exists(), "give this person an e-mail address")
+    _refuse_bad_address(email)
+    person.email = email
+    person.save(update_fields=["email"])
+    return person
+
+
+def _refuse_bad_address(email: str) -> None:
+    try:
+        validate_email(email)
+    except ValidationError as error:
+        raise InvalidEntry(f"{email!r} is no e-mail address. Write it as name@example.org.", field="email") from error
 
 
 @verb(because="role given")

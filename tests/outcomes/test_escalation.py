@@ -8,13 +8,17 @@ from datetime import timedelta
 import pytest
 from django.core import mail
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.utils import timezone
 
 from analysis.schedules import SCHEDULES
 from outcomes import tasks
+from outcomes.alert_people import nobody_was_mailed, sites_out_of_reach
+from outcomes.checks import alerts_can_be_mailed
 from outcomes.escalation import escalate, tell_physicians
+from studies.acting import acting
 from studies.alerts import acknowledge
-from studies.models import AuditEvent, Role, SafetyAlert
+from studies.models import AuditEvent, Role, SafetyAlert, Study, User
 from tests import factories
 from tests.outcomes.diary_keeper import Keeper
 
@@ -27,6 +31,12 @@ def alert(keeper: Keeper) -> SafetyAlert:
     asked = keeper.enter(keeper.invited(keeper.form("phq9")))
     keeper.say(asked, q9=2)
     return SafetyAlert.objects.get()
+
+
+def give(person: User, email: str) -> None:
+    person.email = email
+    with acting(factories.SETTING_UP, "set up"), transaction.atomic():
+        person.save()
 
 
 def to() -> list[str]:
@@ -92,6 +102,44 @@ def test_an_acknowledged_alert_is_neither_told_nor_handed_on(keeper, alert):
     assert (done.acknowledged_by, done.acknowledged_at is not None) == ("investigator", True)
     assert tell_physicians(at=timezone.now()) == 0
     assert escalate(at=timezone.now() + timedelta(hours=48)) == 0
+
+
+def test_an_alert_that_nobody_can_be_mailed_about_is_shown_and_mailed_once_there_is_an_address(keeper, alert, client):
+    physician, minute = keeper.people[Role.INVESTIGATOR], timedelta(minutes=1)
+    give(physician, "")
+    assert [site.code for site in sites_out_of_reach(Study.objects.all())] == sorted(
+        keeper.participant.study.sites.values_list("code", flat=True)
+    )
+    assert "KALM BER" in "".join(warning.msg for warning in alerts_can_be_mailed(["default"]))
+    assert tell_physicians(at=timezone.now()) == 0
+    alert.refresh_from_db()
+    assert (alert.told_at, alert.told_to) == (None, [])
+    assert not nobody_was_mailed(alert, at=alert.raised_at + minute)
+    assert nobody_was_mailed(alert, at=alert.raised_at + minute * 1.1)
+    with acting(factories.SETTING_UP, "set up"), transaction.atomic():
+        SafetyAlert.objects.update(raised_at=alert.raised_at - 2 * minute)
+    client.force_login(physician)
+    for page in ("/admin/", "/admin/safety/", f"/admin/alerts/{alert.pk}/"):
+        assert "obody could be mailed" in client.get(page).content.decode(), page
+    assert escalate(at=alert.due_at) == 1, "handed on at 24 hours although nobody was told before"
+    assert to() == ["data_manager@example.org"]
+    give(physician, "physician@example.org")
+    assert tell_physicians(at=alert.due_at) == 1
+    assert "BER" not in [site.code for site in sites_out_of_reach(Study.objects.all())]
+    assert "obody could be mailed" not in client.get("/admin/").content.decode()
+
+
+def test_a_mail_server_that_is_down_at_24_hours_is_tried_again(keeper, alert, monkeypatch):
+    def down(self: EmailMessage, fail_silently: bool = False) -> int:
+        raise smtplib.SMTPServerDisconnected
+
+    with monkeypatch.context() as broken:
+        broken.setattr(EmailMessage, "send", down)
+        assert escalate(at=alert.due_at) == 0
+    later = alert.due_at + timedelta(minutes=5)
+    assert escalate(at=later) == 1
+    alert.refresh_from_db()
+    assert (alert.escalated_at, alert.escalated_to) == (later, ["data_manager"])
 
 
 def test_a_mail_server_that_is_down_is_tried_again(keeper, alert, monkeypatch):

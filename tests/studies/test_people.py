@@ -7,7 +7,7 @@ import pytest
 from studies.enrolment import enrol
 from studies.errors import AlreadyDone, InvalidEntry, NotAllowed
 from studies.models import AuditEvent, User
-from studies.people import end_role, give_role, make_account
+from studies.people import end_role, give_address, give_role, make_account
 from studies.permissions import visible_participants
 from tests import factories
 
@@ -49,6 +49,22 @@ def test_a_user_name_is_never_used_again(administrator, version):
     make_account(administrator, study=version.study, username="nina", name="Nina", password=PASSWORD)
     with pytest.raises(AlreadyDone):
         make_account(administrator, study=version.study, username="Nina", name="Another", password=PASSWORD)
+
+
+def test_an_address_is_given_by_the_administrator_of_a_study_that_the_person_works_in(
+    administrator, version, coordinator
+):
+    assert give_address(administrator, person=coordinator, email="cora@example.org").email == "cora@example.org"
+    with pytest.raises(InvalidEntry, match="no e-mail address") as refused:
+        give_address(administrator, person=coordinator, email="cora at home")
+    assert refused.value.field == "email"
+    stranger = make_account(
+        administrator, study=version.study, username="nina", name="", password=PASSWORD, email="nina@example.org"
+    )
+    assert stranger.email == "nina@example.org"
+    for who, whom in ((administrator, stranger), (coordinator, administrator)):
+        with pytest.raises(NotAllowed):
+            give_address(who, person=whom, email="other@example.org")
 
 
 def test_a_weak_password_is_refused_by_name(administrator, version):

@@ -9,9 +9,12 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 
+from outcomes.alert_people import nobody_was_mailed, people_for
 from outcomes.arm_revealing import visible_alerts
 from studies import adverse_events, alerts
+from studies.arm_revealing import kept_values, require_shown, told
 from studies.errors import TrialError
 from studies.models import AdverseEvent
 from studies.permissions import (
@@ -24,7 +27,7 @@ from trialsite.desk import drafts
 from trialsite.desk.fields import DeskForm
 from trialsite.desk.page import find_participant, in_sight, page, say, show_on, shows_refusals, user_of
 from trialsite.desk.steps import entry
-from trialsite.desk.today import alert_text
+from trialsite.desk.today import alert_rows, alert_text
 
 PER_PAGE = 50
 
@@ -32,20 +35,19 @@ PER_PAGE = 50
 @shows_refusals
 def safety(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    visible = AdverseEvent.objects.filter(of_visible_participants(user))
-    events = visible.select_related("participant__site").order_by("-serious", "-id")
+    visible = told(user, AdverseEvent.objects.filter(of_visible_participants(user)))
+    # In order of what is kept, the order would tell it.
+    order = ("-id",) if kept_values(user, AdverseEvent) else ("-serious", "-id")
+    events = visible.select_related("participant__site").order_by(*order)
     if request.GET.get("serious"):
-        events = events.filter(serious=True)
-    open_alerts = visible_alerts(user).filter(acknowledged_at__isnull=True).select_related("participant__site")
+        events = events.filter(serious=True, kept=False)
+    open_alerts = visible_alerts(user).filter(acknowledged_at__isnull=True)
     return page(
         request,
         "safety.html",
         room="safety",
         title="Safety",
-        alerts=[
-            {"alert": alert, "text": alert_text(alert)}
-            for alert in open_alerts.select_related("participant__protocol_version").order_by("due_at")
-        ],
+        alerts=alert_rows(open_alerts, timezone.now()),
         found=Paginator(events, PER_PAGE).get_page(request.GET.get("page")),
     )
 
@@ -107,6 +109,7 @@ def report(request: HttpRequest, identifier: str) -> HttpResponse:
 def correct(request: HttpRequest, identifier: str, number: int) -> HttpResponse:
     person = find_participant(request, identifier)
     require(may_report_adverse_event(user_of(request), person.site), "correct adverse events here")
+    require_shown(user_of(request), person, "adverseevent")
     event = get_object_or_404(person.adverse_events.select_related("participant__site"), number=number)
 
     def save(given: dict[str, Any]) -> str:
@@ -127,7 +130,7 @@ class AcknowledgeForm(DeskForm):
 
 @shows_refusals
 def alert(request: HttpRequest, pk: int) -> HttpResponse:
-    rows = visible_alerts(user_of(request)).select_related("participant__site")
+    rows = visible_alerts(user_of(request)).select_related("participant__site", "participant__protocol_version")
     found = get_object_or_404(rows, pk=pk)
     person = find_participant(request, found.participant.identifier)
     form = AcknowledgeForm(request.POST or None)
@@ -139,6 +142,7 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         else:
             say(request, "Alert acknowledged.")
             return redirect("admin:safety")
+    not_mailed = nobody_was_mailed(found, at=timezone.now())
     return page(
         request,
         "alert.html",
@@ -148,6 +152,8 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         **in_sight(request, person),
         alert=found,
         text=alert_text(found),
+        not_mailed=not_mailed,
+        to_be_told=people_for(found) if not_mailed else [],
         form=form,
         may_acknowledge=may_acknowledge_alert(user_of(request), person.site),
         back=reverse("admin:safety"),

@@ -12,6 +12,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from outcomes.alert_people import nobody_was_mailed
 from outcomes.arm_revealing import visible_alerts
 from outcomes.compliance import Compliance, compliance_of
 from outcomes.due import Form, State, forms_of
@@ -56,12 +57,7 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
         today=max(_days(sites), default=now.date()),
         lists=[_list(kind, title, empty, rows) for kind, title, empty in LISTS],
         infusions=_infusions_today(request, sites),
-        alerts=[
-            {"alert": alert, "text": alert_text(alert)}
-            for alert in alerts.select_related("participant__site", "participant__protocol_version").order_by("due_at")[
-                :ROWS
-            ]
-        ],
+        alerts=alert_rows(alerts, now)[:ROWS],
         alert_count=alerts.count(),
         may_acknowledge=any(may_acknowledge_alert(user, site) for site in sites),
         diaries=diaries[:ROWS],
@@ -84,6 +80,12 @@ def _list(kind: State, title: str, empty: str, rows: list[dict[str, object]]) ->
         "count": len(of_kind),
         "more": len(of_kind) - len(shown),
     }
+
+
+def alert_rows(alerts: QuerySet[SafetyAlert], now: datetime) -> list[dict[str, object]]:
+    """Open alerts as they are listed, the most urgent first: what each says, and whether it could not be mailed."""
+    found = alerts.select_related("participant__site", "participant__protocol_version").order_by("due_at")
+    return [{"alert": a, "text": alert_text(a), "not_mailed": nobody_was_mailed(a, at=now)} for a in found]
 
 
 def alert_text(alert: SafetyAlert) -> str:
