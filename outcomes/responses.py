@@ -29,6 +29,7 @@ __all__ = [
     "MISSING_REASONS",
     "NOT_IN_SOURCE",
     "ResponseEntry",
+    "change_answers",
     "correct_response",
     "enter",
     "insert_imported",
@@ -251,13 +252,25 @@ def correct_response(
 
     items: only those that change. Raises NotAllowed, InvalidEntry without a reason, InvalidEntries.
     """
-    instrument = load_instrument(response.instrument.key, response.instrument.version)
     require(
         may_enter_response(
             user, response.participant.site, arm_revealing=tells(response.participant, response.instrument)
         ),
         f"correct {response.instrument.name} here",
     )
+    return change_answers(user, response=response, items=items, reason=reason, missing=missing)
+
+
+def change_answers(
+    user: User,
+    *,
+    response: Response,
+    items: Mapping[str, float | None],
+    reason: str,
+    missing: Mapping[str, str] | None = None,
+) -> Response:
+    """What `correct_response` does, for a verb that has asked before whether the person may."""
+    instrument = load_instrument(response.instrument.key, response.instrument.version)
     if not reason.strip():
         raise InvalidEntry("Give the reason for the change.", field="reason")
     if response.scores.filter(imported=True).exists():

@@ -76,6 +76,8 @@ LEFT_OUT = frozenset(
         "importedcell",
         "importeddefinitions",
         "importreport",
+        "answersmapping",
+        "answersreport",
         "contactpreference",
         "sitecontact",
         "reminder",

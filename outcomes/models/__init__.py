@@ -3,7 +3,15 @@
 from outcomes.models.contact import ContactPreference, Reminder, SiteContact
 from outcomes.models.imports import ImportedFile, OriginalFile
 from outcomes.models.instruments import InstrumentVersion
-from outcomes.models.interchange import ImportedCell, ImportedDefinitions, ImportReport, PendingFile, PendingImport
+from outcomes.models.interchange import (
+    AnswersMapping,
+    AnswersReport,
+    ImportedCell,
+    ImportedDefinitions,
+    ImportReport,
+    PendingFile,
+    PendingImport,
+)
 from outcomes.models.participant_door import DoorFailure, DoorKey
 from outcomes.models.qst import QSTSession, QSTTrial, QSTValue
 from outcomes.models.qst_conduct import ConditioningStimulus, Device, DeviceUse, QSTFlag
@@ -12,6 +20,8 @@ from outcomes.models.self_completion import Clarification, Invitation, OwnAnswer
 from outcomes.models.wording import InstrumentWording, WordingText
 
 __all__ = [
+    "AnswersMapping",
+    "AnswersReport",
     "Clarification",
     "ConditioningStimulus",
     "ContactPreference",

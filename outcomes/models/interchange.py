@@ -101,6 +101,28 @@ class ImportReport(Stamped):
         return self.imported_file.name
 
 
+class AnswersMapping(Stamped):
+    """Which values of an imported study are answers to instruments of a study here. Never changed; the newest holds."""
+
+    study = models.ForeignKey("studies.Study", on_delete=models.PROTECT, related_name="answers_mappings")
+    sha256 = models.CharField(max_length=64, help_text="Of the content")
+    content = models.JSONField(help_text="As a mapping file has it")
+
+    def __str__(self) -> str:
+        return f"{self.study} {self.sha256[:8]}"
+
+
+class AnswersReport(Stamped):
+    """What became answers of an imported study by a mapping, and what was left out, as told then. Never changed."""
+
+    mapping = models.ForeignKey(AnswersMapping, on_delete=models.PROTECT, related_name="reports")
+    target = models.ForeignKey("studies.Study", on_delete=models.PROTECT, related_name="answers_reports")
+    content = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.mapping} into {self.target}"
+
+
 class PendingImport(models.Model):
     """A file that was brought and not yet taken: its difference is looked at first. Not data; gone when decided."""
 

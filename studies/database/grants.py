@@ -40,13 +40,14 @@ REVOKE UPDATE, DELETE ON outcomes_ownanswer FROM app;
 REVOKE UPDATE, DELETE ON analysis_openreport, analysis_designresult FROM app;
 REVOKE UPDATE, DELETE ON outcomes_wordingtext, outcomes_originalfile FROM app;
 REVOKE UPDATE, DELETE ON outcomes_importedcell, outcomes_importeddefinitions, outcomes_importreport FROM app;
+REVOKE UPDATE, DELETE ON outcomes_answersmapping, outcomes_answersreport FROM app;
 REVOKE UPDATE ON analysis_plan, analysis_look FROM app;
 GRANT UPDATE (signed_by, signed_name, signed_at, signed_meaning) ON analysis_plan TO app;
 GRANT UPDATE (status, closed_status) ON analysis_look TO app;
 REVOKE DELETE ON studies_user FROM app;
 REVOKE ALL ON studies_contactdetails, django_session, authtoken_token, studies_draft, outcomes_doorkey,
     outcomes_doorfailure, outcomes_originalfile, outcomes_importedcell, outcomes_importreport, outcomes_pendingimport,
-    outcomes_pendingfile FROM unblinded, auditor, concealer, recorder;
+    outcomes_pendingfile, outcomes_answersmapping, outcomes_answersreport FROM unblinded, auditor, concealer, recorder;
 GRANT INSERT ON studies_allocation TO concealer;
 GRANT UPDATE ON studies_participant TO concealer;
 GRANT UPDATE (status, failure, attempt, done_steps, all_steps, heartbeat_at, finished_at) ON analysis_job TO unblinded;

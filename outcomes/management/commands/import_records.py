@@ -7,7 +7,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from outcomes.interchange.answers import AnswersPlan, plan_answers, take_answers
+from outcomes.interchange.answers import take_answers
+from outcomes.interchange.answers_planning import AnswersPlan, plan_answers
 from outcomes.interchange.planning import Plan, plan, refuse_unreadable
 from outcomes.interchange.reading import Brought
 from outcomes.interchange.records_mapping import RecordsMapping, read_mapping
@@ -34,6 +35,9 @@ class Command(BaseCommand):
         parser.add_argument("--attested-by", default="", help="who answers for the consents of a study that is new")
         parser.add_argument("--take", action="store_true", help="take it; without this nothing is written")
         parser.add_argument("--changed", choices=("refuse", "correct", "leave"), default="refuse")
+        parser.add_argument(
+            "--refused", choices=("refuse", "leave"), default="refuse", help="forms that cannot be answers here"
+        )
         parser.add_argument("--doubtful", choices=("refuse", "keep", "leave"), default="refuse")
         parser.add_argument(
             "--as", dest="user", default="", help="who enters mapped answers: a member of the site's staff"
@@ -86,6 +90,7 @@ class Command(BaseCommand):
             document=plan(brought, study_code=given["study"]).document,
             mapping=mapping,
             changed=given["changed"],
+            refused=given["refused"],
             reason=given["reason"],
         )
         self.stdout.write(_answers(answers))
@@ -93,7 +98,7 @@ class Command(BaseCommand):
     def _show(self, planned: Plan, answers: AnswersPlan, choices: Choices) -> None:
         report = report_of(planned, changed=choices.changed, doubtful=choices.doubtful, reason="")
         self.stdout.write("\n".join(described(report)))
-        if not answers.is_nothing or answers.equal:
+        if not answers.is_nothing or answers.equal or answers.refused:
             self.stdout.write(_answers(answers))
         if planned.is_nothing and answers.is_nothing:
             self.stdout.write("Everything in it is here already. Nothing would be written.")
@@ -102,7 +107,9 @@ class Command(BaseCommand):
 
 
 def _answers(answers: AnswersPlan) -> str:
-    return f"answers: {len(answers.new)} forms new, {len(answers.changed)} changed, {answers.equal} equal"
+    counts = f"{len(answers.new)} forms new, {len(answers.changed)} changed, {len(answers.equal)} equal"
+    refused = [f"  refused, {refusal}" for refusal in answers.refused]
+    return "\n".join([f"answers: {counts}, {answers.left_out} refused", *refused])
 
 
 def _person(username: str) -> User:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from outcomes.imports.refusals import ImportRefused, SourceChanged
-from outcomes.interchange.answers import plan_answers, take_answers
+from outcomes.interchange.answers import take_answers
+from outcomes.interchange.answers_planning import plan_answers
+from outcomes.interchange.answers_reading import moment_of
 from outcomes.interchange.reading import Brought, read
 from outcomes.interchange.records_mapping import RecordsMapping, load_mapping
 from outcomes.interchange.sources import Source
 from outcomes.models import ImportedCell, Response, Score
-from studies.errors import InvalidEntry, NotAllowed
+from outcomes.responses import enter
+from studies.acting import acting
+from studies.consents import withdraw_consent
+from studies.errors import InvalidEntry
 from studies.models import Participant, User
 from studies.protocol import DocumentInvalid
 from tests import factories
@@ -64,7 +73,7 @@ def taken(user: User, *rows: str, changed: str = "refuse", reason: str = ""):
 
 def test_a_row_of_redcap_becomes_a_scored_form_of_the_participant(coordinator: User, participant: Participant):
     planned = taken(coordinator, GOOD)
-    assert (len(planned.new), planned.equal) == (1, 0)
+    assert (len(planned.new), planned.equal) == (1, ())
     response = Response.objects.get(participant=participant, instrument__key="gad7")
     assert response.visit is not None
     assert (response.source, response.visit.code, response.entered_by) == ("import", "BL", "cora")
@@ -76,7 +85,7 @@ def test_a_row_of_redcap_becomes_a_scored_form_of_the_participant(coordinator: U
 def test_the_same_answers_again_change_nothing(coordinator: User, participant: Participant):
     taken(coordinator, GOOD)
     again = taken(coordinator, GOOD)
-    assert (again.is_nothing, again.equal) == (True, 1)
+    assert (again.is_nothing, again.equal) == (True, (("KALM-BER-T0001", "BL", "gad7"),))
     assert Response.objects.filter(instrument__key="gad7").count() == 1
 
 
@@ -104,6 +113,10 @@ REFUSED = {
     "nobody is enrolled": ("T0999,baseline_arm_1,2,1,2,1,2,1,0,2026-02-03", "KALM has no participant KALM-BER-T0999"),
     "an event without a visit": (GOOD.replace("baseline", "month_6"), "The mapping names no visit for this event."),
     "no day of the answers": (GOOD.replace("2026-02-03", ""), "Nothing says when it was answered."),
+    "a day ahead": (
+        GOOD.replace("2026-02-03", "2126-02-03"),
+        "column gad_on: '2126-02-03': 3 Feb 2126 00:00 lies ahead",
+    ),
 }
 
 
@@ -117,14 +130,66 @@ def test_what_cannot_be_an_answer_is_refused_with_its_row(case: str, coordinator
     assert not Response.objects.filter(instrument__key="gad7").exists()
 
 
+def test_forms_that_are_refused_can_be_left_out(coordinator: User, participant: Participant):
+    rows = (REFUSED["nobody is enrolled"][0], GOOD)
+    done = take_answers(coordinator, document=read(files(*rows)), mapping=mapping(), refused="leave")
+    assert (len(done.new), done.left_out, [each.row for each in done.refused]) == (1, 1, [2])
+    assert Response.objects.filter(instrument__key="gad7").count() == 1
+
+
+def test_two_rows_for_one_form_are_refused(coordinator: User, participant: Participant):
+    both = mapping(MAPPING.replace("{baseline_arm_1: BL}", "{baseline_arm_1: BL, again_arm_1: BL}"))
+    document = read(files(GOOD, GOOD.replace("baseline", "again")))
+    assert [str(each) for each in plan_answers(document, both).refused] == [
+        "row 3, column gad: 'KALM-BER-T0001': Row 2 gives Generalised Anxiety Disorder 7 of KALM-BER-T0001 at this"
+        " visit already."
+    ]
+
+
+def test_without_consent_in_force_nothing_is_taken(coordinator: User, participant: Participant):
+    withdraw_consent(
+        coordinator,
+        consent=participant.consents.get(),
+        scope="collection",
+        withdrawn_at=timezone.now(),
+        reason="asked for it",
+    )
+    with pytest.raises(ImportRefused, match="row 2, column gad: .*has no consent in force: nothing may be collected"):
+        taken(coordinator, GOOD)
+
+
+def test_what_a_participant_answered_is_not_corrected_by_a_file(coordinator: User, participant: Participant):
+    entry = replace(plan_answers(read(files(GOOD)), mapping()).new[0], source=Response.Source.PARTICIPANT, missing={})
+    with acting(coordinator, "filled in at the door"):
+        enter(coordinator, [entry])
+    with pytest.raises(ImportRefused, match="A participant's own answers are not changed"):
+        taken(coordinator, GOOD.replace(",2,1,2,", ",3,1,2,"), changed="correct", reason="read again")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("2026-03-29T02:30:00", "The clock of Europe/Berlin was changed at this time, which never stood there."),
+        ("2026-10-25T02:30:00", "The clock of Europe/Berlin was changed at this time, which stood there twice."),
+        ("03.02.2026", "A date is expected as 2024-05-31"),
+    ],
+)
+def test_a_time_that_is_none_on_the_sites_clock_is_refused(text: str, words: str):
+    with pytest.raises(ValueError, match=words):
+        moment_of(text, ZoneInfo("Europe/Berlin"))
+    assert moment_of("2026-10-25T02:30:00+01:00", ZoneInfo("Europe/Berlin")).utcoffset() == timedelta(hours=1)
+
+
 def test_a_value_out_of_the_instruments_range_is_refused_even_if_the_dictionary_takes_it(
     coordinator: User, participant: Participant
 ):
     wider = files(GOOD.replace(",2,1,2,", ",4,1,2,"))
     dictionary = Source("dictionary.csv", DICTIONARY.replace("3, Always", "3, Always | 4, More").encode())
     document = read(Brought(wider.file, dictionary=dictionary, options=wider.options, project="G"))
-    with pytest.raises(ImportRefused, match="row 2, column gad_1: '4': .* is 4; allowed is 0 to 3"):
-        plan_answers(document, mapping())
+    refused = plan_answers(document, mapping()).refused
+    assert [str(each) for each in refused] == [
+        "row 2, column gad_1: '4': Nervousness is 4; allowed is 0 to 3 (whole numbers)."
+    ]
 
 
 def test_all_answers_are_saved_or_none(coordinator: User, participant: Participant):
@@ -133,11 +198,23 @@ def test_all_answers_are_saved_or_none(coordinator: User, participant: Participa
     assert not Response.objects.filter(instrument__key="gad7").exists()
 
 
-def test_who_may_not_enter_a_form_may_not_import_it(version, participant: Participant):
-    manager = factories.person("dora", version.study, "data_manager")
-    with pytest.raises(NotAllowed):
-        taken(manager, GOOD)
+def test_the_data_manager_takes_answers_and_nobody_else_who_may_not_enter_them(version, participant: Participant):
+    monitor = factories.person("mona", version.study, "monitor")
+    with pytest.raises(ImportRefused, match="row 2, column gad: .*: Your role does not allow you to enter Generalised"):
+        taken(monitor, GOOD)
     assert not Response.objects.filter(instrument__key="gad7").exists()
+    manager = factories.person("dora", version.study, "data_manager")
+    taken(manager, GOOD)
+    taken(manager, GOOD.replace(",2,1,2,", ",3,1,2,"), changed="correct", reason="read again")
+    assert Score.objects.get(name="total", response__instrument__key="gad7").number == 10
+
+
+def test_what_tells_the_arm_is_for_the_infusion_unit_alone(version, nurse: User, participant: Participant):
+    side_effects = mapping(MAPPING.replace("instrument: gad7", "instrument: cadss23"))
+    manager = factories.person("dora", version.study, "data_manager")
+    document = read(files(GOOD))
+    assert "Your role does not allow you" in str(plan_answers(document, side_effects, user=manager).refused[0])
+    assert plan_answers(document, side_effects, user=nurse).refused == ()
 
 
 @pytest.mark.parametrize(
@@ -176,7 +253,7 @@ def test_the_command_shows_first_and_takes_values_and_answers_together(
 ):
     shown = run(folder)
     assert "9 new, 0 changed, 0 equal" in shown
-    assert "answers: 1 forms new, 0 changed, 0 equal" in shown
+    assert "answers: 1 forms new, 0 changed, 0 equal, 0 refused" in shown
     assert "Nothing was written. Give --take to take it." in shown
     with pytest.raises(CommandError, match="name a member of the site's staff with --as"):
         run(folder, "--take", "--attested-by", ATTESTATION)
