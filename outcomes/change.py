@@ -70,10 +70,22 @@ def change_of(value: float, baseline: float, scale: Scale) -> Change:
 
 def in_spread(change: Change, scale: Scale, spread: float | None) -> Change:
     """A change with its size in standard deviations of the pooled baseline; as it was where there is none."""
-    if not spread or scale.higher_is == "neither":
+    improvement = improvement_in(change, scale, spread)
+    if improvement is None:
         return change
-    improvement = (-change.change if scale.higher_is == "worse" else change.change) / spread
-    return replace(change, improvement_sd=improvement, responder_sd=improvement >= RESPONSE_SD - TOLERANCE)
+    return replace(change, improvement_sd=improvement, responder_sd=responds_in(improvement))
+
+
+def improvement_in(change: Change, scale: Scale, spread: float | None) -> float | None:
+    """How many standard deviations of the pooled baseline better (positive); None where that means nothing."""
+    if not spread or scale.higher_is == "neither":
+        return None
+    return (-change.change if scale.higher_is == "worse" else change.change) / spread
+
+
+def responds_in(improvement: float) -> bool:
+    """Whether so many standard deviations better are a response: at least half of one."""
+    return improvement >= RESPONSE_SD - TOLERANCE
 
 
 def _important(improvement: float, percent: float | None, difference: ImportantDifference | None) -> Verdict | None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean
 
-from outcomes.change import Mean, mean_of, spread_of
-from outcomes.course import Axis, Point, axis_of, courses_of, with_spreads
+from outcomes.change import Mean, Scale, improvement_in, mean_of, responds_in, spread_of
+from outcomes.course import Axis, Point, axis_of, courses_of
 from outcomes.measures import Measure, measures_of, scale_of
 from outcomes.scoring.instrument import ImportantDifference
 from studies.models import Participant, Study, User
@@ -91,7 +91,9 @@ def baseline_spreads(study: Study) -> dict[str, float]:
 
 def _followed(study: Study) -> list[Participant]:
     """Those who were randomised; of a study that was finished elsewhere, and has no allocations here, all."""
-    people = Participant.objects.filter(study=study).select_related("site", "study", "protocol_version", "infusion")
+    # A protocol version's text is long: read once, not once a participant.
+    once = ("site", "study", "protocol_version")
+    people = Participant.objects.filter(study=study).select_related("infusion").prefetch_related(*once)
     if study.origin != Study.Origin.IMPORTED:
         people = people.filter(allocation__isnull=False)
     return list(people.order_by("pk"))
@@ -111,28 +113,28 @@ def _pooled(
 ) -> GroupCourse:
     if not people:
         return GroupCourse(0, "Days from the infusion", ())
-    measures = {measure.key: measure for person in people for measure in measures_of(person.protocol_version)}
-    found: dict[tuple[str, str], list[Point]] = defaultdict(list)
+    versions = {person.protocol_version_id: person.protocol_version for person in people}
+    measures = {measure.key: measure for version in versions.values() for measure in measures_of(version)}
+    found: dict[str, dict[str, list[Point]]] = defaultdict(lambda: defaultdict(list))
     for person in people:
-        for point in with_spreads(courses[person.pk], measures.values(), spreads):
-            found[point.measure, point.visit].append(point)
-    lines = (
-        _line(measure, {visit: points for (key, visit), points in found.items() if key == measure.key}, spreads)
-        for measure in measures.values()
-    )
+        for point in courses[person.pk]:
+            found[point.measure][point.visit].append(point)
+    lines = (_line(measure, found[measure.key], spreads.get(measure.key)) for measure in measures.values())
     axis = axis_of(people[0]) if people[0].study.origin == Study.Origin.IMPORTED else "Days from the infusion"
     return GroupCourse(len(people), axis, tuple(line for line in lines if line.points))
 
 
-def _line(measure: Measure, found: Mapping[str, Sequence[Point]], spreads: Mapping[str, float]) -> GroupLine:
+def _line(measure: Measure, found: Mapping[str, Sequence[Point]], spread: float | None) -> GroupLine:
     scale = scale_of(measure)
-    points = sorted((_point(visit, points) for visit, points in found.items()), key=lambda point: point.day)
-    return GroupLine(measure, scale.higher_is, scale.important, spreads.get(measure.key), tuple(points))
+    points = (_point(visit, points, scale, spread) for visit, points in found.items())
+    in_time = tuple(sorted(points, key=lambda point: point.day))
+    return GroupLine(measure, scale.higher_is, scale.important, spread, in_time)
 
 
-def _point(visit: str, points: Sequence[Point]) -> GroupPoint:
+def _point(visit: str, points: Sequence[Point], scale: Scale, spread: float | None) -> GroupPoint:
     changes = [point.change for point in points if point.change is not None]
     important = [change.important for change in changes]
+    better = [improvement_in(change, scale, spread) for change in changes]
     return GroupPoint(
         visit,
         round(fmean(point.day for point in points), 1),
@@ -141,7 +143,7 @@ def _point(visit: str, points: Sequence[Point]) -> GroupPoint:
         mean_of([change.change for change in changes], at_least=FEWEST),
         _share(change.responder_30 for change in changes),
         _share(change.responder_50 for change in changes),
-        _share(change.responder_sd for change in changes),
+        _share(None if each is None else responds_in(each) for each in better),
         _share(None if verdict is None else verdict == "better" for verdict in important),
         _share(None if verdict is None else verdict == "worse" for verdict in important),
     )
