@@ -1,13 +1,16 @@
 """Analysis data sets as files: Parquet and CSV with a manifest, beside the cut they come from, written once.
 
-The blinded ones lie beside the blinded cut and may be read at the open door; those with the arms lie in the closed
-side's place and are written by the unblinded side only.
+Every look writes them, and its results hold their hashes; of a cut without a look they are written by command. The
+blinded ones lie beside the blinded cut and may be read at the open door; those with the arms lie in the closed side's
+place and are written by the unblinded side only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import orjson
@@ -24,7 +27,7 @@ from analysis.cuts.manifest import file_entry, write_manifest
 from analysis.cuts.snapshot import Counted
 from analysis.datasets import Trial, as_received, by_timepoint, load_trial, participant_level
 from analysis.datasets.labels import label_of
-from analysis.models import DataCut, Plan
+from analysis.models import DataCut, Look, Plan
 from studies.errors import InvalidEntry
 
 _OPEN, _UNBLINDED_ONLY = 0o555, 0o500
@@ -49,15 +52,42 @@ def write_blinded(cut: DataCut) -> Path:
     """
     plan, number = _plan_of(cut)
     cuts.verify_folder(cuts.blinded_folder(cut.name), sha256=cut.manifest_sha256)
-    final = cuts.blinded_folder(cut.name).with_name(f"{cut.name}.datasets-{plan.version}")
-    return _written(final, cut, plan, number, None)
+    return _written(cut, plan, number, None)
 
 
 def write_unblinded(cut: DataCut) -> Path:
     """Write them with the arms allocated and received; works for the unblinded side only. Raises as above."""
     plan, number = _plan_of(cut)
     arms = cuts.arms_of(cut)
-    return _written(_closed_place() / f"{cut.name}.datasets-{plan.version}", cut, plan, number, arms)
+    return _written(cut, plan, number, arms)
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    """SHA-256 of every data set in a folder, as its manifest says, by the file's name."""
+    return {name: entry["sha256"] for name, entry in sorted(read_files(folder).items())}
+
+
+def read_files(folder: Path) -> dict[str, Any]:
+    """What the manifest of a folder of data sets says of each file. Raises CutDoesNotVerify."""
+    files: dict[str, Any] = cuts.read_manifest(folder).manifest["files"]
+    return files
+
+
+def folder_of(look: Look, *, unblinded: bool) -> Path:
+    """Where the data sets of a look lie, whether or not they were written."""
+    return _folder(look.cut, look.plan, look.number, unblinded=unblinded)
+
+
+@contextmanager
+def written_for_comparison(look: Look, arms: pd.Series[str] | None = None) -> Iterator[Path]:
+    """The data sets of a look written anew, in a folder that is gone when the block ends.
+
+    With arms it lies in the closed side's place. Raises CutDoesNotVerify.
+    """
+    place = Path(settings.CUTS_DIR if arms is None else settings.CLOSED_DIR)
+    with TemporaryDirectory(prefix=".compared-", dir=place) as name:
+        _fill(Path(name), look.cut, look.plan, look.number, arms)
+        yield Path(name)
 
 
 def _plan_of(cut: DataCut) -> tuple[Plan, int | None]:
@@ -67,19 +97,28 @@ def _plan_of(cut: DataCut) -> tuple[Plan, int | None]:
     return (look.plan, look.number) if look else (plans.current_plan(cut.study), None)
 
 
-def _written(final: Path, cut: DataCut, plan: Plan, number: int | None, arms: pd.Series[str] | None) -> Path:
+def _folder(cut: DataCut, plan: Plan, number: int | None, *, unblinded: bool) -> Path:
+    """A look brings its clinical cut-off: what was written of its cut before the look is another thing."""
+    name = f"{cut.name}.datasets-{plan.version}" + (f"-look-{number}" if number else "")
+    return (_closed_place() if unblinded else cuts.blinded_folder(cut.name).parent) / name
+
+
+def _written(cut: DataCut, plan: Plan, number: int | None, arms: pd.Series[str] | None) -> Path:
+    final = _folder(cut, plan, number, unblinded=arms is not None)
     if not final.exists():
-        trial = load_trial(cuts.blinded_folder(cut.name), orjson.loads(plan.source), look=number)
-        columns = None if arms is None else as_received(trial, arms)
-        tables = {"adsl": participant_level(trial, columns), "adqs": by_timepoint(trial, columns)}
         with new_folder(final, mode=_OPEN if arms is None else _UNBLINDED_ONLY) as folder:
-            files = {
-                name: entry for stem, frame in tables.items() for name, entry in _write(folder, stem, frame).items()
-            }
-            about = _about(trial, cut, plan) | {"part": "blinded" if arms is None else "unblinded"}
-            write_manifest(folder, {**about, "files": files})
+            _fill(folder, cut, plan, number, arms)
     cuts.verify_folder(final)
     return final
+
+
+def _fill(folder: Path, cut: DataCut, plan: Plan, number: int | None, arms: pd.Series[str] | None) -> None:
+    trial = load_trial(cuts.blinded_folder(cut.name), orjson.loads(plan.source), look=number)
+    columns = None if arms is None else as_received(trial, arms)
+    tables = {"adsl": participant_level(trial, columns), "adqs": by_timepoint(trial, columns)}
+    files = {name: entry for stem, frame in tables.items() for name, entry in _write(folder, stem, frame).items()}
+    about = _about(trial, cut, plan) | {"part": "blinded" if arms is None else "unblinded", "look": number}
+    write_manifest(folder, {**about, "files": files})
 
 
 def _about(trial: Trial, cut: DataCut, plan: Plan) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import pandas as pd
 from django.conf import settings
 
 from analysis import closed_store, cuts, plans
 from analysis.closed_store import Report
+from analysis.dataset_files import hashes_of, written_for_comparison
 from analysis.look_results import about_look, closed_values, computed_or_failed, open_values, rendered
 from analysis.looks import planned_looks
 from analysis.models import DataCut, Look
@@ -32,11 +34,18 @@ def try_look(study: Study, *, number: int, cut: DataCut) -> tuple[dict[str, Any]
     look.planned = number <= len(planned_looks(plan))
     if settings.DB_ROLE == "unblinded":
         contents, arms = closed_store.registered_plan(plan), cuts.arms_of(cut)
-        values, report = computed_or_failed(look, lambda: closed_values(look, contents, arms))
-        return values, report
+        return computed_or_failed(
+            look, lambda: closed_values(look, contents, arms), datasets=lambda: _hashes(look, arms)
+        )
     cuts.verify_folder(cuts.blinded_folder(cut.name), sha256=cut.manifest_sha256)
-    values = {**open_values(look), "about": about_look(look)}
+    values = {**open_values(look), "about": about_look(look, _hashes(look, None))}
     return values, rendered(values)
+
+
+def _hashes(look: Look, arms: pd.Series[str] | None) -> dict[str, str]:
+    """Of the data sets that the look would write."""
+    with written_for_comparison(look, arms) as folder:
+        return hashes_of(folder)
 
 
 def said(values: dict[str, Any], report: Report) -> Iterator[str]:

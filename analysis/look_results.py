@@ -16,6 +16,7 @@ from analysis import closed_store, cuts, masking
 from analysis.canonical import canonical_json, sha256_of
 from analysis.closed_store import Report
 from analysis.code_version import code_version
+from analysis.dataset_files import hashes_of, write_blinded, write_unblinded
 from analysis.models import Look, OpenReport
 from analysis.plans import about_plan
 from studies.acting import Program, acting
@@ -33,12 +34,13 @@ def _unnoted(_: str) -> None:
 
 
 def make_open_report(look: Look, *, progress: Progress) -> OpenReport:
-    """Compute and store the open report of a look; one that is there stays. Raises CutDoesNotVerify."""
+    """Compute and store the open report of a look, with its data sets; what is there stays. Raises CutDoesNotVerify."""
     cuts.verify_folder(cuts.blinded_folder(look.cut.name), sha256=look.cut.manifest_sha256)
     progress(1, _STEPS)
     values = open_values(look)
     progress(2, _STEPS)
-    report = rendered({**values, "about": about_look(look)})
+    datasets = hashes_of(write_blinded(look.cut))
+    report = rendered({**values, "about": about_look(look, datasets)})
     progress(3, _STEPS)
     with acting(Program("blinded worker"), "open report made"), transaction.atomic():
         stored, _ = OpenReport.objects.get_or_create(
@@ -69,12 +71,18 @@ def make_closed_report(look: Look, *, progress: Progress, note: Note = _unnoted)
     Data that break a calculation are sealed as a result that says so, with the details given to `note`: at the open
     door a look that could not be computed must look like any other. With a plan that shows the DSMB masked arms, the
     masked report is sealed as well.
+    The analysis data sets with the arms are written beside, and their hashes sealed with the result.
     Raises PlanNotRegistered, CutDoesNotVerify, SealedDifferently; what the database or the disk refuse goes on.
     """
     plan = closed_store.registered_plan(look.plan)
     arms = cuts.arms_of(look.cut)
     progress(1, _STEPS)
-    result, pages = computed_or_failed(look, lambda: closed_values(look, plan, arms), note=note)
+    result, pages = computed_or_failed(
+        look,
+        lambda: closed_values(look, plan, arms),
+        note=note,
+        datasets=lambda: hashes_of(write_unblinded(look.cut)),
+    )
     progress(3, _STEPS)
     with acting(_UNBLINDED, "closed report made"), transaction.atomic():
         sha256 = closed_store.seal(look, cut_manifest_sha256=look.cut.manifest_sha256, report=pages)
@@ -92,7 +100,8 @@ def closed_values(look: Look, plan: Mapping[str, Any], arms: pd.Series[str]) -> 
     name = look.cut.name
     earlier = closed_store.earlier_results(look)
     folders = cuts.blinded_folder(name), cuts.restricted_folder(name)
-    return closed_result(*folders, arms, plan, earlier, look=look.number)
+    levels = cuts.levels_of(look.cut)
+    return closed_result(*folders, arms, plan, earlier, look=look.number, levels=levels)
 
 
 def make_masked_report(look: Look, *, note: Note = _unnoted) -> str:
@@ -106,14 +115,20 @@ def make_masked_report(look: Look, *, note: Note = _unnoted) -> str:
 
 
 def computed_or_failed(
-    look: Look, compute: Callable[[], dict[str, Any]], *, note: Note = _unnoted
+    look: Look,
+    compute: Callable[[], dict[str, Any]],
+    *,
+    note: Note = _unnoted,
+    datasets: Callable[[], Mapping[str, str]] = dict,
 ) -> tuple[dict[str, Any], Report]:
     """A result with its pages; of data that break the calculation or a page, one that says why there is none.
 
+    datasets: gives the hashes of the look's analysis data sets. A masked result has none: the hash of a file with the
+    arms would tell, to who tries, which of two is A.
     What the trial's rules, the database or the machine refuse is raised: that does not depend on the arms.
     """
     try:
-        values = {**compute(), "about": about_look(look)}
+        values = {**compute(), "about": about_look(look, datasets())}
         return values, rendered(values)
     except (TrialError, DatabaseError, OSError, MemoryError, SoftTimeLimitExceeded):
         raise
@@ -148,7 +163,7 @@ def rendered(result: Mapping[str, Any]) -> Report:
     return Report(content, html.encode(), pdf)
 
 
-def about_look(look: Look) -> dict[str, Any]:
+def about_look(look: Look, datasets: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Which look, cut, plan and code a result comes from: no key of this database, no time of this run."""
     cut = cuts.read_manifest(cuts.blinded_folder(look.cut.name))
     return {
@@ -163,4 +178,5 @@ def about_look(look: Look) -> dict[str, Any]:
         "plan_sha256": sha256_of(look.plan.source.encode()),
         "plan": about_plan(look.plan),
         "code_version": code_version(),
+        **({"datasets": dict(datasets)} if datasets else {}),
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from django.db.models import QuerySet
 
 from analysis import cuts
-from analysis.dataset_files import blinded_datasets
+from analysis.dataset_files import blinded_datasets, folder_of, read_files
 from analysis.models import DataCut, Job, Look, OpenReport
 from analysis.permissions import may_read_cut, may_read_open_report
 from studies.models import Study
@@ -40,6 +41,24 @@ def cut_files(cut: DataCut) -> list[str]:
         return []
     manifest = cuts.read_manifest(cuts.blinded_folder(cut.name)).manifest
     return [*sorted(manifest["files"]), cuts.MANIFEST, *blinded_datasets(cut)]
+
+
+def look_datasets(look: Look) -> list[dict[str, Any]]:
+    """The blinded analysis data sets of a look: name (as `cut_file` takes it), kind, rows, sha256; none before it."""
+    folder = folder_of(look, unblinded=False)
+    return [
+        {"name": name, **read_files(folder)[path.name]}
+        for name, path in blinded_datasets(look.cut).items()
+        if path.parent == folder and path.name != cuts.MANIFEST
+    ]
+
+
+def described_files(cut: DataCut) -> list[dict[str, Any]]:
+    """The files of a blinded cut, each with what its manifest says of it. Raises CutDoesNotVerify."""
+    names = cut_files(cut)
+    described = cuts.read_manifest(cuts.blinded_folder(cut.name)).manifest["files"] if names else {}
+    described |= {name: read_files(path.parent).get(path.name, {}) for name, path in blinded_datasets(cut).items()}
+    return [{"name": name, **described.get(name, {})} for name in names]
 
 
 def cut_file(cut: DataCut, file: str) -> Path | None:

@@ -71,8 +71,8 @@ def _written(value: Any) -> str:
 def _writer() -> YAML:
     # YAML 1.2, as plan files are read; version numbers keep their quotes.
     yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = False  # type: ignore[assignment]
+    yaml.default_flow_style = False
     yaml.allow_unicode = True
     yaml.width = _WIDTH
-    yaml.sort_base_mapping_type_on_output = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     return yaml

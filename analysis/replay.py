@@ -1,4 +1,4 @@
-"""Running a past look again from its cut and its plan, and comparing every byte with what was kept.
+"""Running a past look again from its cut and its plan, and comparing every byte with what was kept, data sets too.
 
 The open side replays the open report, the unblinded side the sealed ones; nothing is written.
 """
@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 
 import orjson
 
 from analysis import closed_store, cuts
 from analysis.closed_store import Report
+from analysis.dataset_files import folder_of, hashes_of, read_files, written_for_comparison
 from analysis.differences import differences
 from analysis.look_results import about_look, closed_values, computed_or_failed, open_values, rendered
 from analysis.models import Look, OpenReport
@@ -41,9 +43,11 @@ def replay_open(look: Look) -> list[Discrepancy]:
     if kept is None:
         raise InvalidEntry(f"{look} has no open report to compare with.")
     cuts.verify_folder(cuts.blinded_folder(look.cut.name), sha256=look.cut.manifest_sha256)
-    again = rendered({**open_values(look), "about": about_look(look)})
+    with written_for_comparison(look) as folder:
+        again = rendered({**open_values(look), "about": about_look(look, hashes_of(folder))})
+        datasets = list(_in_folders(folder_of(look, unblinded=False), folder, "open"))
     before = Report(bytes(kept.result), bytes(kept.html), bytes(kept.pdf))
-    return [*_tampered(before, kept.sha256, "open"), *_compare(before, again, "open")]
+    return [*_tampered(before, kept.sha256, "open"), *_compare(before, again, "open"), *datasets]
 
 
 def replay_closed(look: Look) -> list[Discrepancy]:
@@ -56,9 +60,16 @@ def replay_closed(look: Look) -> list[Discrepancy]:
         raise InvalidEntry(f"{look} has no closed report to compare with.")
     plan = closed_store.registered_plan(look.plan)
     arms = cuts.arms_of(look.cut)
-    _, again = computed_or_failed(look, lambda: closed_values(look, plan, arms))
+    datasets: list[Discrepancy] = []
+
+    def compared() -> dict[str, str]:
+        with written_for_comparison(look, arms) as folder:
+            datasets.extend(_in_folders(folder_of(look, unblinded=True), folder, "closed"))
+            return hashes_of(folder)
+
+    _, again = computed_or_failed(look, lambda: closed_values(look, plan, arms), datasets=compared)
     before = Report(kept.result, kept.html, kept.pdf)
-    return [*_tampered(before, kept.sha256, "closed"), *_compare(before, again, "closed")]
+    return [*_tampered(before, kept.sha256, "closed"), *_compare(before, again, "closed"), *datasets]
 
 
 def _tampered(kept: Report, sha256: str, part: str) -> Iterator[Discrepancy]:
@@ -70,10 +81,24 @@ def _tampered(kept: Report, sha256: str, part: str) -> Iterator[Discrepancy]:
 def _compare(kept: Report, again: Report, part: str) -> Iterator[Discrepancy]:
     yield from _in_json(kept.result, again.result, f"{part}/result.json")
     yield from _in_lines(kept.html, again.html, f"{part}/report.html")
-    if kept.pdf != again.pdf:
-        place = next(i for i, (a, b) in enumerate(zip_longest(kept.pdf, again.pdf)) if a != b)
-        sizes = f"{len(kept.pdf)} bytes", f"{len(again.pdf)} bytes"
-        yield Discrepancy(f"{part}/report.pdf", f"from byte {place}", *sizes)
+    yield from _in_bytes(kept.pdf, again.pdf, f"{part}/report.pdf")
+
+
+def _in_folders(kept: Path, again: Path, part: str) -> Iterator[Discrepancy]:
+    """Data sets on disk against the same written anew."""
+    for name in sorted(read_files(again)):
+        file = f"{part}/datasets/{name}"
+        if not (kept / name).exists():
+            yield Discrepancy(file, "as a whole", "no file", f"{(again / name).stat().st_size} bytes")
+        else:
+            compare = _in_lines if name.endswith(".csv") else _in_bytes
+            yield from compare((kept / name).read_bytes(), (again / name).read_bytes(), file)
+
+
+def _in_bytes(kept: bytes, again: bytes, file: str) -> Iterator[Discrepancy]:
+    if kept != again:
+        place = next(i for i, (a, b) in enumerate(zip_longest(kept, again)) if a != b)
+        yield Discrepancy(file, f"from byte {place}", f"{len(kept)} bytes", f"{len(again)} bytes")
 
 
 def _in_json(kept: bytes, again: bytes, file: str) -> Iterator[Discrepancy]:

@@ -82,6 +82,15 @@ class JobSerializer(serializers.ModelSerializer[Job]):
         )
 
 
+class DatasetSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField(help_text="The file's name among the files of the cut")
+    kind = serializers.CharField(
+        help_text="adsl: a row per participant; adqs: per participant, parameter and timepoint"
+    )
+    rows = serializers.IntegerField()
+    sha256 = serializers.CharField(help_text="As in about.datasets of the result")
+
+
 # What requests bring ----------------------------------------------------------------------------------
 
 

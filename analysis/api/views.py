@@ -20,10 +20,11 @@ from analysis.api import serializers
 from analysis.cuts import order_cut
 from analysis.looks import order_look
 from analysis.models import DataCut, Job, Look, OpenReport
+from analysis.permissions import may_read_cut
 from studies.api.records import ActingMixin, RecordView, body_of, presented
 from studies.api.views import acting_user
 from studies.models import Study, User
-from studies.permissions import visible_studies
+from studies.permissions import require, visible_studies
 
 
 def visible_study(request: Request, code: str) -> Study:
@@ -114,11 +115,21 @@ class LookView(WithFiles):
         """The open report as PDF."""
         return HttpResponse(bytes(self._report(request, pk).pdf), content_type="application/pdf")
 
-    def _report(self, request: Request, pk: str) -> OpenReport:
+    @extend_schema(responses={200: serializers.DatasetSerializer(many=True)}, filters=False)
+    @action(detail=True, pagination_class=None)
+    def datasets(self, request: Request, pk: str) -> Response:
+        """The blinded analysis data sets of the look: files of its cut (`/cuts/NAME/files/`), for who may read it."""
+        look = self._look(request, pk)
+        require(may_read_cut(acting_user(request), look.study), "read the data sets of this study")
+        return Response(serializers.DatasetSerializer(open_reading.look_datasets(look), many=True).data)
+
+    def _look(self, request: Request, pk: str) -> Look:
         if not pk.isdigit():
             raise Http404
-        look = get_object_or_404(open_reading.visible_looks(acting_user(request)), pk=pk)
-        report = open_reading.open_report(look)
+        return get_object_or_404(open_reading.visible_looks(acting_user(request)), pk=pk)
+
+    def _report(self, request: Request, pk: str) -> OpenReport:
+        report = open_reading.open_report(self._look(request, pk))
         if report is None:
             raise Http404
         return report

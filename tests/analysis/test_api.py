@@ -166,6 +166,11 @@ def test_everybody_with_the_study_reads_the_open_report_in_its_kept_bytes(as_: S
         pdf = person.get(f"/api/v1/looks/{look.pk}/report.pdf/", headers={"Accept": "application/pdf"})
         assert (pdf.content, pdf["Content-Type"]) == (bytes(report.pdf), "application/pdf")
     assert as_("administrator").get(f"/api/v1/looks/{look.pk}/result/").status_code == 404
+    assert as_("coordinator").get(f"/api/v1/looks/{look.pk}/datasets/").status_code == 403
+    statistician = as_("statistician")
+    [first, *_] = statistician.get(f"/api/v1/looks/{look.pk}/datasets/").json()
+    file = statistician.get(f"/api/v1/cuts/{look.cut.name}/files/{first['name']}/").getvalue()
+    assert hashlib.sha256(file).hexdigest() == first["sha256"]
 
 
 def test_a_look_without_its_report_has_none(as_: SignIn, trial: SmallTrial, plan: Plan):

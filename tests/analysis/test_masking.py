@@ -129,7 +129,7 @@ def test_the_command_seals_the_masked_report_of_a_look(
 
     monkeypatch.setattr(look_results, "_masked_values", values)
     monkeypatch.setattr("analysis.cuts.arms_of", lambda _: None)
-    monkeypatch.setattr(look_results, "about_look", lambda _: {})
+    monkeypatch.setattr(look_results, "about_look", lambda *_: {})
     with pytest.raises(CommandError, match="Only the unblinded side"):
         call_command("mask_look", "SMALL", "1")
     with django_as("unblinded"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from analysis import closed_store, cuts, jobs
+from analysis import closed_store, cuts, jobs, open_reading
+from analysis.dataset_files import folder_of
 from analysis.differences import ABSENT, differences
 from analysis.looks import order_look
 from analysis.models import Job, Look, OpenReport, Plan
@@ -95,6 +97,43 @@ def test_a_tampered_cut_is_not_run_and_says_which_file(look: Look):
         with django_as(role), pytest.raises(CommandError, match=r"score.parquet is changed") as refusal:
             call_command("replay", str(look.pk))
         assert refusal.value.returncode == 2
+
+
+def test_the_data_sets_of_a_look_are_hashed_in_its_results_and_compared_with_it(look: Look, trial: SmallTrial):
+    result = orjson.loads(bytes(OpenReport.objects.get().result))
+    folder = folder_of(look, unblinded=False)
+    assert result["about"]["datasets"] == {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in ("adqs.csv", "adqs.parquet", "adsl.csv", "adsl.parquet")
+    }
+    assert "TRT01P" not in (folder / "adsl.csv").read_text()
+    assert {each["name"]: each["sha256"] for each in open_reading.look_datasets(look)} == {
+        f"analysis-1.0-look-1-{name}": sha256 for name, sha256 in result["about"]["datasets"].items()
+    }
+    described = {each["name"]: each for each in open_reading.described_files(look.cut)}
+    assert described["analysis-1.0-look-1-adsl.csv"]["rows"] == 5
+    with django_as("unblinded"):
+        sealed = closed_store.sealed_result(look.pk)
+        assert sealed is not None
+        closed = folder_of(look, unblinded=True)
+        assert (
+            sealed.values["about"]["datasets"]["adsl.csv"]
+            == hashlib.sha256((closed / "adsl.csv").read_bytes()).hexdigest()
+        )
+    assert sealed.values["about"]["datasets"]["adsl.csv"] != result["about"]["datasets"]["adsl.csv"]
+    for side, place in (("open", folder), ("closed", closed)):
+        file = place / "adsl.csv"
+        file.chmod(0o600)
+        file.write_bytes(file.read_bytes().replace(b"BER", b"BAR", 1))
+        place.chmod(0o700)
+        (place / "adqs.parquet").unlink()
+        with django_as("unblinded" if side == "closed" else "app"):
+            found = replay_closed(look) if side == "closed" else replay_open(look)
+        assert [(each.file, each.where) for each in found] == [
+            (f"{side}/datasets/adqs.parquet", "as a whole"),
+            (f"{side}/datasets/adsl.csv", "line 2"),
+        ]
+        assert "BAR" in found[1].kept
 
 
 def test_other_code_shows_where_it_says_so(look: Look, monkeypatch: pytest.MonkeyPatch):

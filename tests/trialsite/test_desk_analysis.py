@@ -191,7 +191,7 @@ def test_a_look_may_be_ordered_on_a_cut_that_no_look_has(as_: SignIn, look: Look
 
 def test_without_a_frozen_plan_the_page_says_what_to_do(as_: SignIn):
     answer = as_("data_manager").get("/admin/reports/KALM/order/")
-    assert (answer.status_code, "run freeze_plan KALM first" in text(answer)) == (422, True)
+    assert (answer.status_code, "Freeze one at Study, Analysis plan" in text(answer)) == (422, True)
 
 
 def test_only_the_data_manager_orders_a_look(as_: SignIn, look: Look):

@@ -10,8 +10,8 @@ from django.shortcuts import get_object_or_404, redirect
 
 from analysis import cuts as cut_verbs
 from analysis import jobs as job_verbs
-from analysis.models import DataCut, Job
-from analysis.open_reading import cut_files, visible_cuts, visible_jobs
+from analysis.models import Job
+from analysis.open_reading import described_files, visible_cuts, visible_jobs
 from analysis.permissions import may_order_cut, may_read_cut, may_retry_job
 from studies.errors import NotAllowed, TrialError
 from studies.models import Study
@@ -48,7 +48,7 @@ def cut(request: HttpRequest, name: str) -> HttpResponse:
     rows: list[dict[str, Any]] = []
     errors: dict[str, str] = {}
     try:
-        rows = _files(found)
+        rows = described_files(found)
     except cut_verbs.CutDoesNotVerify as error:
         errors = refusals(error)
     status = 409 if errors else 200
@@ -56,13 +56,6 @@ def cut(request: HttpRequest, name: str) -> HttpResponse:
     return page(
         request, "cut.html", room="data", title=title, status=status, cut=found, files=rows, problems=errors.values()
     )
-
-
-def _files(found: DataCut) -> list[dict[str, Any]]:
-    """The files of a cut with what its manifest says of each. Raises CutDoesNotVerify."""
-    names = cut_files(found)
-    described = cut_verbs.read_manifest(cut_verbs.blinded_folder(found.name)).manifest["files"] if names else {}
-    return [{"name": name, **described.get(name, {})} for name in names]
 
 
 def _act(request: HttpRequest) -> str:
