@@ -1,23 +1,21 @@
 """Questionnaire responses: entering them, and correcting them with a reason.
 
-One statement writes a response with its items and scores, and as many responses as are given: the triggers
-audit each of them. Scores are computed here, never typed.
+Scores are computed here, never typed. How a form was taken is corrected in outcomes/circumstances.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
-
-import orjson
-from django.db import connection
 
 from outcomes import instrument_versions
 from outcomes.arm_revealing import tells
-from outcomes.models import InstrumentVersion, Response, ResponseItem, Score
-from outcomes.response_entry import MISSING_REASONS, NOT_IN_SOURCE, ResponseEntry, Status, checked_items
+from outcomes.earlier_forms import alerts_of_changes
+from outcomes.models import Response, ResponseItem, Score
+from outcomes.response_entry import MISSING_REASONS, NOT_IN_SOURCE, ResponseEntry, Status
 from outcomes.response_findings import findings_of_entry
-from outcomes.scoring import Instrument, Scores, load_instrument, score
+from outcomes.response_rows import AlreadySaved, insert, row_of, score_row
+from outcomes.scoring import load_instrument
 from studies import alerts, findings, infusions
 from studies.acting import Actor, moment, verb
 from studies.consents import require_collection
@@ -83,12 +81,12 @@ def enter(
     Raises AlreadyDone, InvalidEntries.
     """
     versions = instrument_versions.current({entry.instrument for entry in entries})
-    rows = [_row(entry, versions[entry.instrument], load_instrument(entry.instrument)) for entry in entries]
+    rows = [row_of(entry, versions[entry.instrument], load_instrument(entry.instrument)) for entry in entries]
     if not finished:
         rows = [row | {"status": Status.PARTIAL} for row in rows]
     try:
-        saved = _insert(rows)
-    except _AlreadySaved as error:
+        saved = insert(rows)
+    except AlreadySaved as error:
         raise AlreadyDone("This form has already been saved. Open it to correct it.") from error
     for row, entry, response in zip(rows, entries, saved, strict=True):
         row["id"] = response.pk
@@ -101,108 +99,11 @@ def enter(
     return saved
 
 
-def _row(entry: ResponseEntry, version: InstrumentVersion, instrument: Instrument) -> dict[str, Any]:
-    """The response as the statement takes it; refuses what cannot be saved."""
-    items = checked_items(entry, instrument)
-    answers = {name: value for name, (value, _) in items.items()}
-    scores = None if entry.not_done else score(instrument.key, answers, instrument.version)
-    return {
-        "participant": entry.participant.pk,
-        "visit": entry.visit.pk if entry.visit else None,
-        "day": entry.day,
-        "minute": entry.minute,
-        "respondent": entry.respondent,
-        "instrument": version.pk,
-        "status": entry.status or (Status.PARTIAL if instrument.open_items(answers) else Status.COMPLETE),
-        "not_done_reason": entry.not_done_reason.strip(),
-        "source": entry.source,
-        "completed_at": entry.completed_at,
-        "days_late": None if entry.not_done else entry.days_late,
-        "proxy": entry.proxy,
-        "language": entry.language,
-        "wording_version": entry.wording_version,
-        "items": [{"item": name, "value": v, "missing_reason": m} for name, (v, m) in items.items()],
-        "scores": _score_rows(scores) if scores else [],
-        "scoring_version": instrument.scoring_version,
-        "scored": scores,
-    }
-
-
-def _score_rows(scores: Scores) -> list[dict[str, Any]]:
-    return [score_row(name, value) for name, value in scores.values.items()]
-
-
-def score_row(name: str, value: Any) -> dict[str, Any]:
-    """A score as it is stored: a number (true and false are 1 and 0), a text (lists as JSON), or a missing-reason."""
-    row: dict[str, Any] = {"name": name, "number": None, "text": None, "missing_reason": None}
-    if value is None:
-        row["missing_reason"] = "too_few_items"
-    elif isinstance(value, bool | int | float):
-        row["number"] = float(value)
-    else:
-        row["text"] = value if isinstance(value, str) else orjson.dumps(value).decode()
-    return row
-
-
-class _AlreadySaved(Exception):
-    pass
-
-
-_INSERT = """
-WITH given AS MATERIALIZED (
-    SELECT nextval(pg_get_serial_sequence('outcomes_response', 'id')) AS id, g.*
-    FROM jsonb_to_recordset(%s::jsonb) AS g(
-        participant bigint, visit bigint, day date, minute smallint, respondent text, instrument bigint,
-        status text, not_done_reason text, source text, completed_at timestamptz, days_late smallint, proxy text,
-        language text, wording_version text, imported_file bigint, items jsonb, scores jsonb, scoring_version text)
-), response AS (
-    INSERT INTO outcomes_response (id, participant_id, visit_id, day, minute, respondent, instrument_id, status,
-                                   not_done_reason, source, completed_at, days_late, proxy, language, wording_version,
-                                   imported_file_id)
-    SELECT id, participant, visit, day, minute, coalesce(respondent, ''), instrument, status, not_done_reason, source,
-           completed_at, days_late, coalesce(proxy, ''), coalesce(language, ''), coalesce(wording_version, ''),
-           imported_file
-      FROM given
-    ON CONFLICT ON CONSTRAINT response_once DO NOTHING RETURNING *
-), item AS (
-    INSERT INTO outcomes_responseitem (response_id, item, value, missing_reason)
-    SELECT given.id, i.item, i.value, i.missing_reason FROM given JOIN response ON response.id = given.id,
-           jsonb_to_recordset(given.items) AS i(item text, value float8, missing_reason text)
-), score AS (
-    INSERT INTO outcomes_score (response_id, participant_id, name, number, text, missing_reason, scoring_version,
-                                imported, source_column)
-    SELECT given.id, given.participant, s.name, s.number, s.text, s.missing_reason, given.scoring_version,
-           coalesce(s.source_column, '') <> '', coalesce(s.source_column, '')
-    FROM given JOIN response ON response.id = given.id,
-         jsonb_to_recordset(given.scores)
-         AS s(name text, number float8, text text, missing_reason text, source_column text)
-)
-SELECT * FROM response ORDER BY id
-"""
-
-
-def _insert(rows: Sequence[Mapping[str, Any]]) -> list[Response]:
-    content = orjson.dumps([{k: v for k, v in row.items() if k != "scored"} for row in rows], default=str)
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [content.decode()])
-        columns = [column.name for column in cursor.description or ()]
-        saved = [_as_response(dict(zip(columns, row, strict=True))) for row in cursor.fetchall()]
-    if len(saved) != len(rows):
-        raise _AlreadySaved
-    return saved
-
-
-def _as_response(row: Mapping[str, Any]) -> Response:
-    """A row as the ORM would have read it."""
-    fields = Response._meta.concrete_fields
-    return Response.from_db(connection.alias, [f.attname for f in fields], [row[str(f.column)] for f in fields])
-
-
 def insert_imported(rows: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert responses that an importer has checked and scored itself. Raises AlreadyDone if one exists."""
     try:
-        return [saved.pk for saved in _insert(rows)]
-    except _AlreadySaved as error:
+        return [saved.pk for saved in insert(rows)]
+    except AlreadySaved as error:
         raise AlreadyDone("One of these responses has already been imported.") from error
 
 
@@ -221,6 +122,12 @@ def _tell(
         new_findings += findings_of_entry(entry, row["id"], row["scored"].values)
         codes = [code for code in row["scored"].alerts if code not in told]
         new_alerts += [alerts.NewAlert(entry.participant, code, "response", row["id"]) for code in codes]
+    just_told = {(code, row["id"]) for row in rows for code in told}
+    new_alerts += [
+        alert
+        for alert in _of_changes(rows, (entry.participant for entry in entries))
+        if (alert.code, alert.source_record) not in just_told
+    ]
     if new_findings:
         findings.note(new_findings)
     if new_alerts:
@@ -228,6 +135,15 @@ def _tell(
     on_the_clock = {finding.participant_id for finding in new_findings if finding.minute is not None}
     if on_the_clock and isinstance(who, User):
         _look_at_the_rules(who, on_the_clock)
+
+
+def _of_changes(rows: Sequence[Mapping[str, Any]], people: Iterable[Participant]) -> Iterator[alerts.NewAlert]:
+    """Alerts on a change from an earlier form: of the forms just saved, and of those that follow them."""
+    asked = {person.pk: person for person in people}
+    files = {row["file"].sha256: row["file"] for row in rows if row["file"].changes}
+    for instrument in files.values():
+        concerned = {row["participant"] for row in rows if row["file"].key == instrument.key}
+        yield from alerts_of_changes([asked[key] for key in concerned], instrument)
 
 
 def _look_at_the_rules(user: User, on_the_clock: set[int]) -> None:
@@ -279,7 +195,7 @@ def change_answers(
         raise InvalidEntry("A participant's own answers are not changed: put a note beside them.")
     saved = {item.item: item for item in response.items.select_for_update()}
     entry = _as_it_will_stand(response, saved, items, missing or {})
-    row = _row(entry, response.instrument, instrument) | {"id": response.pk}
+    row = row_of(entry, response.instrument, instrument) | {"id": response.pk}
     _update_items(response, saved, row["items"])
     if response.status != row["status"]:
         response.status, response.not_done_reason = row["status"], ""

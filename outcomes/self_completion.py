@@ -15,6 +15,7 @@ from django.db import transaction
 
 from outcomes import door_keys
 from outcomes.contact_preferences import language_of
+from outcomes.earlier_forms import changes_so_far
 from outcomes.models import DoorKey, Invitation, OwnAnswer, Response
 from outcomes.models.self_completion import OFFSETS
 from outcomes.response_entry import ResponseEntry
@@ -189,7 +190,8 @@ def _answered_at(answer: GivenAnswer, invitation: Invitation, at: datetime) -> d
 def _raise_alerts(invitation: Invitation, instrument: Instrument, at: datetime) -> None:
     """Alerts of what was answered. That something is open is an alert only when the form is closed."""
     by_answers = instrument.model_copy(update={"alerts": tuple(a for a in instrument.alerts if not a.any_missing)})
-    codes = alarms(by_answers, values_of(answers_so_far(invitation)))
+    answers = values_of(answers_so_far(invitation))
+    codes = alarms(by_answers, answers) + changes_so_far(invitation.participant, instrument, answers, at)
     if codes:
         new = [alerts.NewAlert(invitation.participant, code, ALERT_SOURCE, invitation.pk) for code in codes]
         alerts.raise_alerts(new, at=at)

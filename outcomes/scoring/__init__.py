@@ -6,7 +6,14 @@ The rest of the system calls score(instrument_id, items) -> Scores and score_fra
 from outcomes.scoring.answers import AnswersInvalid
 from outcomes.scoring.instrument import Instrument, read_instrument
 from outcomes.scoring.items import Item
-from outcomes.scoring.library import UnknownInstrument, instrument_keys, load_instrument, score, score_frame
+from outcomes.scoring.library import (
+    UnknownInstrument,
+    alerts_of,
+    instrument_keys,
+    load_instrument,
+    score,
+    score_frame,
+)
 from outcomes.scoring.scorer import Scorer, Scores
 
 __all__ = [
@@ -16,6 +23,7 @@ __all__ = [
     "Scorer",
     "Scores",
     "UnknownInstrument",
+    "alerts_of",
     "instrument_keys",
     "load_instrument",
     "read_instrument",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from outcomes.scoring.consistency import references_of
-from outcomes.scoring.instrument import Alert, ImportantDifference, Instrument
+from outcomes.scoring.instrument import Alert, Change, ImportantDifference, Instrument
 from outcomes.scoring.items import Item
 from outcomes.scoring.library import instrument_keys, load_instrument
 from outcomes.scoring.score_rules import Cutoff, Decided, Lookup, ScoreRule, Total, ValueSet
@@ -82,7 +82,17 @@ def _alert(alert: Alert) -> str:
         parts.append(" and ".join(f"item {name} at most {code:g}" for name, code in alert.all_at_most.items()))
     if alert.any_at_least:
         parts.append(" or ".join(f"item {name} at least {code:g}" for name, code in alert.any_at_least.items()))
+    if alert.change:
+        parts.append(_change(alert.change))
     return ", and ".join(parts)
+
+
+def _change(change: Change) -> str:
+    since = "the baseline" if change.since == "baseline" else "the form before"
+    if change.reaches is not None:
+        return f"`{change.of}` at least {change.reaches:g} and below it at {since}"
+    by = change.by or 0.0
+    return f"`{change.of}` {abs(by):g} or more {'above' if by > 0 else 'below'} {since}"
 
 
 def _difference(each: ImportantDifference) -> str:

@@ -36,13 +36,14 @@ def mistakes_of_examples(instrument: Instrument) -> Iterator[Mistake]:
 
 def _mistakes_of_example(scorer: Scorer, example: Example, place: int) -> Iterator[Mistake]:
     scores = scorer.score(example.items)
+    raised = scorer.alarms(example.items, example.earlier)
     for name, expected in example.scores.items():
         given = scores.values[name]
         if not _alike(given, expected):
             said = f"The rules give {_shown(given)}, the example says {_shown(expected)}. One of the two is wrong."
             yield Mistake(("examples", place, "scores", name), said)
-    if scores.alerts != list(example.alerts):
-        given_alerts = ", ".join(scores.alerts) or "none"
+    if raised != list(example.alerts):
+        given_alerts = ", ".join(raised) or "none"
         said = f"The rules raise the alerts {given_alerts}; the example says {', '.join(example.alerts) or 'none'}."
         yield Mistake(("examples", place, "alerts"), said)
 

@@ -218,6 +218,19 @@ def mistakes_in_alerts(sections: Mapping[str, Any]) -> Iterator[Mistake]:
             for name in getattr(alert, field):
                 if name not in sections["items"]:
                     yield _unknown(("alerts", index, field), name, sections["items"])
+        if alert.change and "scores" in sections:
+            yield from _mistakes_in_change(("alerts", index, "change", "of"), alert.change.of, sections)
+
+
+def _mistakes_in_change(place: tuple[str | int, ...], name: str, sections: Mapping[str, Any]) -> Iterator[Mistake]:
+    """A change is one of a number that more answers can only move one way."""
+    if name in sections["items"]:
+        return
+    score = sections["scores"].get(name)
+    if score is None or not score.reported:
+        yield _unknown(place, name, [*sections["items"], *score_names(sections["scores"])])
+    elif not isinstance(score, Total | Value) or score.only_when:
+        yield Mistake(place, f"'{name}' is no item, sum, mean, max or value: its change is not one of more or less.")
 
 
 def mistakes_in_examples(sections: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -235,6 +248,10 @@ def mistakes_in_examples(sections: Mapping[str, Any]) -> Iterator[Mistake]:
         for name in example.scores:
             if name not in scores:
                 yield _unknown(("examples", index, "scores", name), name, scores)
+        for moment, values in example.earlier.items():
+            for name in values:
+                if name not in scores and name not in sections["items"]:
+                    yield _unknown(("examples", index, "earlier", moment, name), name, [*sections["items"], *scores])
     for index, difference in enumerate(sections.get("important_differences", ())):
         if difference.score not in scores:
             yield _unknown(("important_differences", index, "score"), difference.score, scores)

@@ -16,8 +16,13 @@ from outcomes.scoring.score_rules import ScoreRule, Table, ValueSetTable
 from studies.protocol.section import Key, Section, Text, Version
 from studies.protocol.yaml_document import Mistake, Mistakes, load_document
 
-AlertCode = Literal["SUICIDALITY_ALERT_24H", "SUICIDE_ITEM_MISSING", "CSSRS_INCONSISTENT", "INFUSION_HOLD_S16"]
+AlertCode = Literal[
+    "SUICIDALITY_ALERT_24H", "SUICIDE_ITEM_MISSING", "CSSRS_INCONSISTENT", "INFUSION_HOLD_S16", "URINARY_ALERT"
+]
+Moment = Literal["baseline", "previous"]
 
+# Below any step of a score.
+_FRACTION = 1e-9
 _OPPOSITE: dict[Direction, Direction] = {"worse": "better", "better": "worse", "neither": "neither"}
 
 
@@ -55,31 +60,65 @@ class ImportantDifference(Section):
     cite: Text
 
 
+class Change(Section):
+    """How an item (as printed) or a score differs from an earlier form of the same participant and version.
+
+    by: at least so much more, negative: less; reaches: at least this now, and less then. since: `baseline`, the last
+    form before the infusion that tells it; `previous`, the last before this one. An open form counts as the least
+    that it can still come to (where a fall is asked for, the most): what is certain calls already.
+    """
+
+    of: ItemId
+    by: float | None = None
+    reaches: float | None = None
+    since: Moment
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Change:
+        if (self.by is None) == (self.reaches is None) or self.by == 0:
+            raise ValueError("Give by (how much more, negative: less) or reaches (a level), exactly one of them.")
+        return self
+
+    def holds(self, now: float, then: float) -> bool:
+        """Whether it is so; a prorated score is a fraction, whose last digit does not decide."""
+        if self.reaches is not None:
+            return then < self.reaches - _FRACTION and now >= self.reaches - _FRACTION
+        by = self.by or 0.0
+        return now - then >= by - _FRACTION if by > 0 else now - then <= by + _FRACTION
+
+
 class Alert(Section):
     """When an answer calls for a person, also on a form that was not finished. All that is given must hold.
 
-    any_at_least, all_at_most: a code per item; any_missing: items that were asked and are open.
+    any_at_least, all_at_most: a code per item; any_missing: items that were asked and are open; change: against an
+    earlier form.
     """
 
     code: AlertCode
     any_at_least: dict[ItemId, float] = {}
     all_at_most: dict[ItemId, float] = {}
     any_missing: tuple[ItemId, ...] = ()
+    # Left out of the file's hash where it is not given: files that say nothing of it have not changed.
+    change: Change | None = Field(default=None, exclude_if=lambda change: change is None)
 
     @model_validator(mode="after")
     def _has_a_condition(self) -> Alert:
-        if not (self.any_at_least or self.all_at_most or self.any_missing):
-            raise ValueError("Give any_at_least, all_at_most or any_missing.")
+        if not (self.any_at_least or self.all_at_most or self.any_missing or self.change):
+            raise ValueError("Give any_at_least, all_at_most, any_missing or change.")
         return self
 
 
 class Example(Section):
-    """A worked example: answers, and the scores and alerts they give. Scores not named are not checked."""
+    """A worked example: answers, and the scores and alerts they give. Scores not named are not checked.
+
+    earlier: values of items and scores at the moments that the alerts compare with.
+    """
 
     says: Text
     items: dict[ItemId, float | None]
     scores: dict[Key, bool | float | str | list[float | None] | None]
     alerts: tuple[AlertCode, ...] = ()
+    earlier: dict[Moment, dict[ItemId, float]] = Field(default={}, exclude_if=lambda earlier: not earlier)
 
 
 class Instrument(Section):
@@ -141,6 +180,11 @@ class Instrument(Section):
         if printed.higher_is or printed.counted(printed.max) > printed.counted(printed.min):
             return printed.higher_is or self.higher_is
         return _OPPOSITE[self.higher_is]
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """What its alerts compare with earlier forms."""
+        return tuple(alert.change for alert in self.alerts if alert.change)
 
     def reported_scores(self) -> dict[str, ScoreRule]:
         """The scores that are stored, without the steps on the way to them; bands come besides."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from outcomes.scoring.instrument import Instrument, read_instrument
-from outcomes.scoring.scorer import Scorer, Scores
+from outcomes.scoring.scorer import Earlier, Scorer, Scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +70,13 @@ def score(instrument_id: str, items: Mapping[str, float | None], version: str | 
     naming item, value and what is allowed: nothing is clipped.
     """
     return _scorer(instrument_id, version).score(items)
+
+
+def alerts_of(
+    instrument_id: str, items: Mapping[str, float | None], earlier: Earlier, version: str | None = None
+) -> list[str]:
+    """The codes of the alerts of one response beside earlier forms; see `Scorer.alarms`."""
+    return _scorer(instrument_id, version).alarms(items, earlier)
 
 
 def score_frame(instrument_id: str, frame: pd.DataFrame) -> pd.DataFrame:

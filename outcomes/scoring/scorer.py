@@ -11,7 +11,7 @@ import numpy as np
 from outcomes.scoring.alarms import alarms
 from outcomes.scoring.answers import columns_of, invalid, refuse_unknown_items
 from outcomes.scoring.compilation import Compilation
-from outcomes.scoring.instrument import Instrument
+from outcomes.scoring.instrument import Change, Instrument, Moment
 from outcomes.scoring.outputs import Output, ScoreValue, outputs_of
 from outcomes.scoring.steps import Step
 
@@ -29,6 +29,14 @@ class Scores:
 
     values: dict[str, ScoreValue]
     alerts: list[str]
+
+
+# Values of items and scores, by the moment that a change is counted from.
+Earlier = Mapping[Moment, Mapping[str, float]]
+
+
+def _answered(items: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: value for name, value in items.items() if value is not None}
 
 
 class Scorer:
@@ -56,6 +64,38 @@ class Scorer:
             known.append(step.one(known) if step else None)
         values = {name: output.one(known) for name, output in self._outputs.items()}
         return Scores(values, alarms(self.instrument, items))
+
+    def alarms(self, items: Mapping[str, float | None], earlier: Earlier) -> list[str]:
+        """The codes of the alerts that answers raise, those of a change from earlier forms among them.
+
+        items: as for `score`, already known to be allowed; earlier: values of items and scores, by the moment that a
+        change is counted from. Where a moment does not tell a value, nothing is said to have changed since.
+        """
+
+        def changed(change: Change) -> bool:
+            then = earlier.get(change.since, {}).get(change.of)
+            now = None if then is None else self._certain(change, items)
+            return then is not None and now is not None and change.holds(now, then)
+
+        return alarms(self.instrument, items, changed=changed)
+
+    def _certain(self, change: Change, items: Mapping[str, float | None]) -> float | None:
+        """What an item or score is now; of a form with open items the least, or most, that it can still come to."""
+        if change.of in self.instrument.items:
+            return items.get(change.of)
+        known = self.score(items).values[change.of]
+        if known is None:
+            fall = change.by is not None and change.by < 0
+            known = self.score({**self._extreme_answers(fall), **_answered(items)}).values[change.of]
+        return known if isinstance(known, int | float) else None
+
+    def _extreme_answers(self, most: bool) -> dict[str, float]:
+        """Per item the code that counts least, or most."""
+        pick = max if most else min
+        return {
+            name: pick(item.counts or (item.min, item.max), key=item.counted)
+            for name, item in self.instrument.items.items()
+        }
 
     def score_frame(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Score many responses at once.

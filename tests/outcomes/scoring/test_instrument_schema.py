@@ -106,7 +106,7 @@ def test_all_mistakes_are_told_at_once_each_with_its_path_and_line():
             "sources:",
             "alerts: [{code: INFUSION_HOLD_S16}]\nsources:",
             "alerts[INFUSION_HOLD_S16]",
-            "Give any_at_least, all_at_most or any_missing",
+            "Give any_at_least, all_at_most, any_missing or change",
         ),
         (
             "sources:",
@@ -190,3 +190,33 @@ def test_comments_and_layout_do_not_change_the_hash_and_content_does():
 def test_every_shipped_file_is_named_after_its_key(key):
     assert load_instrument(key).key == key
     assert (DIRECTORY / f"{key}.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "says"),
+    [
+        ("{of: total, by: 4, since: baseline, reaches: 3}", "alerts[URINARY_ALERT].change", "exactly one"),
+        ("{of: total, by: 0, since: baseline}", "alerts[URINARY_ALERT].change", "exactly one"),
+        (
+            "{of: totl, by: 4, since: baseline}",
+            "alerts[URINARY_ALERT].change.of",
+            "not known here; there is 1, 2, 3, total, band",
+        ),
+        ("{of: high, by: 4, since: baseline}", "alerts[URINARY_ALERT].change.of", "not one of more or less"),
+        ("{of: total, by: 4, since: yesterday}", "alerts[URINARY_ALERT].change.since", "previous"),
+    ],
+)
+def test_a_change_that_cannot_be_told_is_refused_at_its_line(change, path, says):
+    yes = "scores:\n  high: {rule: cutoff, of: 1, at_least: 2}\n"
+    rule = f"alerts: [{{code: URINARY_ALERT, change: {change}}}]\nsources:"
+    [(place, _, message)] = problems(changed(("sources:", rule), ("scores:\n", yes)))
+    assert place == path
+    assert says in message
+
+
+def test_a_file_that_compares_with_nothing_keeps_the_hash_that_responses_point_to():
+    told = read_instrument(FILE, source="a").model_dump(mode="json", by_alias=True)
+    assert "earlier" not in told["examples"][0]
+    alerting = changed(("sources:", "alerts: [{code: INFUSION_HOLD_S16, any_at_least: {1: 4}}]\nsources:"))
+    alerting = alerting.replace("scores: {total: 12, band: high}}", "scores: {}, alerts: [INFUSION_HOLD_S16]}")
+    assert "change" not in read_instrument(alerting, source="a").model_dump(mode="json")["alerts"][0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from outcomes.scoring import load_instrument, score
+from outcomes.scoring import alerts_of, load_instrument, score
 
 SUICIDALITY = {"phq9": ("9", 1), "madrs": ("10", 4), "bdi2": ("9", 2), "hamd17": ("3", 3), "qids_sr16": ("12", 2)}
 
@@ -66,3 +66,19 @@ def test_either_of_two_alternative_questions_is_enough():
 def test_one_positive_symptom_at_five_holds_the_infusion():
     assert score("bprs_positive", {"15": 5}).alerts == ["INFUSION_HOLD_S16"]
     assert score("bprs_positive", {"4": 4, "11": 4, "12": 4, "15": 4}).alerts == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "then", "calls"),
+    [
+        ({"1": 1, "2": 2, "3": 2, "4": 2}, 3, True),
+        ({"1": 1, "2": 2, "3": 2, "4": 1}, 3, False),
+        ({"2": 5, "3": 2}, 3, True),
+        ({"2": 5, "3": 1}, 3, False),
+        ({"1": 5, "2": 5, "3": 5, "4": 5}, None, False),
+    ],
+)
+def test_a_rise_calls_from_its_size_on_also_where_open_items_cannot_undo_it(answers, then, calls):
+    earlier = {} if then is None else {"baseline": {"total": then, "1": 5.0}}
+    assert alerts_of("icsi", answers, earlier) == ["URINARY_ALERT"] * calls
+    assert score("icsi", answers).alerts == [], "of one form alone nothing is known to have risen"
