@@ -102,6 +102,16 @@ class ResponseBody(serializers.Serializer[Any]):
     )
 
 
+class CircumstancesBody(serializers.Serializer[Any]):
+    """How a saved form was taken; what is left out stays."""
+
+    completed_at = MomentField(required=False, help_text="When it was answered; days late follow")
+    source = serializers.ChoiceField(choices=TAKEN, required=False)  # type: ignore[assignment]
+    proxy = serializers.ChoiceField(choices=Response.Proxy.choices, required=False, allow_blank=True)
+    language = serializers.CharField(required=False, allow_blank=True, help_text="A tag such as de; empty: labels")
+    reason = serializers.CharField()
+
+
 class CorrectionBody(serializers.Serializer[Any]):
     items = AnswersField()
     missing = serializers.DictField(child=serializers.CharField(), required=False, default=dict)

@@ -14,6 +14,7 @@ from outcomes.api import serializers
 from outcomes.api.entry_fields import EachNameOnceParser
 from outcomes.api.timelines import TimelineSerializer, timeline_of
 from outcomes.arm_revealing import visible_responses
+from outcomes.circumstances import correct_circumstances
 from outcomes.diary import note_diary_findings
 from outcomes.models import Response, ResponseItem, Score
 from studies.api.records import RecordView, body_of, presented
@@ -72,6 +73,16 @@ class ResponseView(RecordView):
         body = body_of(serializers.CorrectionBody, request)
         response = get_object_or_404(self.get_queryset(), pk=pk)
         corrected = responses.correct_response(acting_user(request), response=response, **body)
+        return presented(serializers.ResponseSerializer, corrected)
+
+    @extend_schema(request=serializers.CircumstancesBody, responses={200: serializers.ResponseSerializer})
+    @action(detail=True, methods=["post"])
+    def circumstances(self, request: Request, pk: int) -> Answer:
+        """Correct how a form was taken: when, from paper, by a proxy, in which language; with a reason."""
+        body = dict(body_of(serializers.CircumstancesBody, request))
+        response = get_object_or_404(self.get_queryset(), pk=pk)
+        reason = body.pop("reason")
+        corrected = correct_circumstances(acting_user(request), response=response, circumstances=body, reason=reason)
         return presented(serializers.ResponseSerializer, corrected)
 
 

@@ -10,12 +10,13 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
+from outcomes.circumstances import correct_circumstances
 from outcomes.models import Response
 from outcomes.responses import ResponseEntry, correct_response, save_response
 from outcomes.wording import load_wording
 from studies import history
 from studies.acting import Program, acting
-from studies.errors import InvalidEntry
+from studies.errors import InvalidEntries, InvalidEntry, NotAllowed
 from studies.models import AuditEvent
 from tests import factories
 from tests.outcomes.test_wording import FILE
@@ -105,6 +106,95 @@ def test_what_a_participant_filled_in_alone_is_not_changed_and_what_came_from_pa
     own = save_response(coordinator, entry=alone)
     with pytest.raises(InvalidEntry, match="own answers are not changed"):
         correct_response(coordinator, response=own, items={"1": 2.0}, reason="misread")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"source": "paper"}, {"Source": ("Entered by staff", "Transcribed from paper")}),
+        ({"proxy": "partner"}, {"Answered by proxy": ("", "Partner")}),
+        ({"language": "de"}, {"Language": ("", "de"), "Wording version": ("", "1.0")}),
+        ({"language": "fr"}, {"Language": ("", "fr")}),
+        (
+            {"completed_at": CLOSES + timedelta(days=2)},
+            {"Days late": ("", "2"), "Completed at": ("8 Feb 2026 21:00", "11 Feb 2026 00:00")},
+        ),
+    ],
+)
+def test_how_a_form_was_taken_is_corrected_with_a_reason_and_told_in_the_history(coordinator, entry, change, told):
+    load_wording(factories.SETTING_UP, text=FILE, source="gad7-de.yaml")
+    saved = save_response(coordinator, entry=entry)
+    correct_circumstances(coordinator, response=saved, circumstances=change, reason="see the paper")
+    event = AuditEvent.objects.get(kind="response", record=saved.pk, operation="update")
+    [words] = history.in_words(coordinator, saved.participant, [event])
+    assert words.why == "see the paper"
+    assert {line.field: (line.was, line.became) for line in words.lines} == told
+    assert saved.scores.get(name="total").number == 7, "the answers are as they were"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"source": "participant"}, "participants' door"),
+        ({"source": "staff"}, "Nothing is different"),
+        ({"language": "German, I think"}, "write a tag"),
+        ({"completed_at": datetime(2999, 1, 1, tzinfo=UTC)}, "lies ahead"),
+        ({"completed_at": datetime(2026, 2, 3, 10, 0)}, "no offset"),  # noqa: DTZ001 - that is what is refused
+        ({"proxy": "neighbour"}, "is no proxy"),
+    ],
+)
+def test_a_correction_of_how_a_form_was_taken_that_cannot_be_changes_nothing(coordinator, entry, change, said):
+    saved = save_response(coordinator, entry=entry)
+    with pytest.raises((InvalidEntry, InvalidEntries), match=said):
+        correct_circumstances(coordinator, response=saved, circumstances=change, reason="a slip")
+    assert not AuditEvent.objects.filter(kind="response", operation="update").exists()
+
+
+def test_a_form_that_did_not_come_by_staff_keeps_how_it_was_taken_and_nobody_corrects_without_a_reason_or_right(
+    coordinator, entry, version
+):
+    own = save_response(coordinator, entry=replace(entry, source="participant"))
+    change = {"language": "de"}
+    with pytest.raises(InvalidEntry, match="own entry is not changed"):
+        correct_circumstances(coordinator, response=own, circumstances=change, reason="a slip")
+    at_scr = replace(entry, visit=entry.participant.visits.get(code="SCR"))
+    saved = save_response(coordinator, entry=at_scr)
+    with pytest.raises(InvalidEntry, match="reason"):
+        correct_circumstances(coordinator, response=saved, circumstances=change, reason=" ")
+    monitor = factories.person("mona", version.study, "monitor")
+    with pytest.raises(NotAllowed):
+        correct_circumstances(monitor, response=saved, circumstances=change, reason="a slip")
+
+
+def test_a_form_that_was_not_done_has_its_time_corrected_and_is_never_late(coordinator, entry):
+    refused = replace(entry, items={}, status="refused", not_done_reason="Tired")
+    saved = save_response(coordinator, entry=refused)
+    later = {"completed_at": CLOSES + timedelta(days=3)}
+    assert correct_circumstances(coordinator, response=saved, circumstances=later, reason="a slip").days_late is None
+    with pytest.raises((InvalidEntry, InvalidEntries), match="A proxy answers"):
+        correct_circumstances(coordinator, response=saved, circumstances={"proxy": "carer"}, reason="a slip")
+
+
+def test_the_desk_and_programs_correct_how_a_form_was_taken(coordinator, entry, client):
+    saved = save_response(coordinator, entry=entry)
+    client.force_login(coordinator, backend="django.contrib.auth.backends.ModelBackend")
+    person = entry.participant.identifier
+    form = f"/admin/participants/{person}/visits/BL/forms/gad7/"
+    address = f"/admin/participants/{person}/taken/{saved.pk}/"
+    assert address in client.get(form).content.decode()
+    typed = {"completed_at": "2026-02-11T08:00", "source": "paper", "proxy": "partner", "language": ""}
+    assert "Reason for the change is empty" in client.post(address, typed).content.decode()
+    assert client.post(address, {**typed, "reason": "kept at home"}).status_code == 302
+    saved.refresh_from_db()
+    assert (saved.source, saved.proxy, saved.days_late) == ("paper", "partner", 3)
+    assert "3 days late" in client.get(form).content.decode()
+    body = {"source": "staff", "proxy": "", "reason": "asked by telephone"}
+    told = client.post(f"/api/v1/responses/{saved.pk}/circumstances/", body, content_type="application/json")
+    assert (told.status_code, told.json()["source"], told.json()["days_late"]) == (200, "staff", 3)
+    refused = client.post(
+        f"/api/v1/responses/{saved.pk}/circumstances/", {"source": "x"}, content_type="application/json"
+    )
+    assert (refused.status_code, "source" in refused.content.decode()) == (400, True)
 
 
 @pytest.mark.parametrize(

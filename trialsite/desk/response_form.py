@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from outcomes import instrument_versions
+from outcomes.circumstances import BY_STAFF
 from outcomes.due import Form, State, forms_of
 from outcomes.models import InstrumentVersion, Response, ResponseItem, Score
 from outcomes.responses import MISSING_REASONS, ResponseEntry, correct_response, save_response
@@ -37,8 +38,6 @@ from trialsite.desk.response_values import REASON_WORDS, answer_of, moment_of, s
 
 # Up to this many options an item is a row of buttons with their digits; beyond, a field for a number.
 BUTTONS = 11
-# How a member of staff takes a form: asked and typed, or transcribed.
-BY_STAFF = (Response.Source.STAFF, Response.Source.PAPER)
 # Asks for numbers and neutral labels where a wording is loaded.
 LABELS = "labels"
 LANGUAGE_NAMES = {"de": "Deutsch", "en": "English", "fr": "français", "es": "español", "it": "italiano"}
@@ -114,6 +113,7 @@ def response(request: HttpRequest, identifier: str, visit: str, slug: str) -> Ht
         drafted=draft,
         draft=reverse("admin:draft") + f"?form={key}",
         following=following,
+        may_correct_taken=saved is not None and saved.source in BY_STAFF,
     )
 
 

@@ -28,6 +28,7 @@ from trialsite.desk import (
     steps,
     stratum,
     study,
+    taken,
 )
 from trialsite.desk.page import View
 
@@ -74,4 +75,5 @@ PAGES: list[tuple[str, View, str]] = [
     *qst_devices.urls,
     *qst_import.urls,
     *people.urls,
+    *taken.urls,
 ]
