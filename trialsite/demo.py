@@ -96,10 +96,8 @@ BEFORE_THE_SITE = (
     # People get their roles in every study that was loaded before; a plan is signed by one of them.
     Step("making one account per role", ("demo_accounts",), "app"),
     Step("making the accounts of the closed door", ("demo_closed_accounts",), "unblinded"),
-    Step("freezing and signing the analysis plan", ("freeze_plan", STUDY, *SIGNED), "app"),
-    Step("registering the plan at the closed side", ("register_plan", STUDY), "unblinded"),
-    Step("freezing and signing the plan of the finished trial", ("freeze_plan", FINISHED, *SIGNED), "app"),
-    Step("registering it at the closed side", ("register_plan", FINISHED), "unblinded"),
+    Step("freezing and signing the analysis plans", ("freeze_plan", STUDY, FINISHED, *SIGNED), "app"),
+    Step("registering them at the closed side", ("register_plan", STUDY, FINISHED), "unblinded"),
 )
 WITH_THE_SITE = (Step("taking a cut and running the first look", ("first_look",), "app"),)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.datasets.endpoints import endpoint_records, values_from
 from analysis.datasets.participant_level import LABELS as PARTICIPANT_LABELS
@@ -95,15 +98,26 @@ def _endpoint(trial: Trial, endpoint: Endpoint) -> pd.DataFrame:
 
 def _sources(records: pd.DataFrame) -> pd.DataFrame:
     """participant_id, timepoint, on, NSRC and the joined keys and change numbers of the source rows."""
-    ordered = records.sort_values(["participant_id", "timepoint", "on"], kind="stable")
-    ordered = ordered.assign(
-        SRCSEQ=ordered["record"].astype("Int64").astype(str), SRCCHG=ordered["change_no"].astype("Int64").astype(str)
+    ordered = records.sort_values(["participant_id", "timepoint", "on"], kind="stable").reset_index(drop=True)
+    first = np.flatnonzero(~ordered.duplicated(["participant_id", "timepoint"]).to_numpy())
+    last = np.append(first[1:], len(ordered))[: len(first)]
+    begins = ordered.iloc[first].reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "participant_id": begins["participant_id"],
+            "timepoint": begins["timepoint"],
+            # Sorted by day: the last row of a value is its last day.
+            "on": ordered["on"].to_numpy()[last - 1],
+            "NSRC": last - first,
+            "SRCDOM": begins["table"],
+            "SRCSEQ": _joined(ordered["record"], first, last),
+            "SRCCHG": _joined(ordered["change_no"], first, last),
+        }
     )
-    grouped = ordered.groupby(["participant_id", "timepoint"], sort=False)
-    return grouped.agg(
-        on=("on", "max"),
-        NSRC=("record", "size"),
-        SRCDOM=("table", "first"),
-        SRCSEQ=("SRCSEQ", ";".join),
-        SRCCHG=("SRCCHG", ";".join),
-    ).reset_index()
+
+
+def _joined(numbers: pd.Series[Any], first: NDArray[np.intp], last: NDArray[np.intp]) -> pd.Series[str]:
+    """The numbers of every group of rows as one text, "12;13;14"."""
+    texts = numbers.astype("Int64").astype(str).to_list()
+    joined = [";".join(texts[begin:end]) for begin, end in zip(first, last, strict=True)]
+    return pd.Series(joined, dtype="str")

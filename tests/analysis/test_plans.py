@@ -255,6 +255,8 @@ def test_the_command_freezes_a_file_and_signs_with_a_password(
     monkeypatch.setenv("TRIALSITE_SIGNING_PASSWORD", "wrong")
     with pytest.raises(CommandError, match="Say why it changes"):
         call_command("freeze_plan", "SMALL", "--file", str(file))
+    with pytest.raises(CommandError, match="is of one study"):
+        call_command("freeze_plan", "SMALL", "OTHER", "--file", str(file))
     options = ["SMALL", "--file", str(file), "--reason", "a refinement", "--signed-by", signer.username]
     with pytest.raises(CommandError, match="password is not right"):
         call_command("freeze_plan", *options)

@@ -18,11 +18,11 @@ ENVIRONMENT = "TRIALSITE_SIGNING_PASSWORD"
 
 
 class Command(BaseCommand):
-    help = "Freeze the analysis plan of a study's newest protocol version, and sign it (safe to repeat)."
+    help = "Freeze the analysis plan of the newest protocol version of each study, and sign it (safe to repeat)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("study")
-        parser.add_argument("--file", type=Path, help="a plan file; without it the plan in the protocol")
+        parser.add_argument("study", nargs="+")
+        parser.add_argument("--file", type=Path, help="a plan file, of one study; without it the plan in the protocol")
         parser.add_argument("--reason", default="", help="why the plan changes, where there is another version")
         parser.add_argument(
             "--signed-by",
@@ -31,17 +31,23 @@ class Command(BaseCommand):
         )
         parser.add_argument("--demonstration", action="store_true", help="sign with the demonstration's password")
 
-    def handle(self, *_: Any, study: str, signed_by: str | None, **options: Any) -> None:
-        found = Study.objects.filter(code=study).first()
-        if found is None:
-            raise CommandError(f"There is no study {study}; load its protocol first.")
-        try:
-            plan = self._freeze(found, options)
-            if signed_by and plan.signed_at is None:
-                plan = self._sign(plan, signed_by, demonstration=options["demonstration"])
-        except TrialError as error:
-            raise CommandError(error.message) from error
-        self._say(plan)
+    def handle(self, *_: Any, study: list[str], **options: Any) -> None:
+        if options["file"] and len(study) > 1:
+            raise CommandError("A plan file is of one study: name that one only.")
+        for code in study:
+            found = Study.objects.filter(code=code).first()
+            if found is None:
+                raise CommandError(f"There is no study {code}; load its protocol first.")
+            try:
+                self._say(self._frozen_and_signed(found, options))
+            except TrialError as error:
+                raise CommandError(error.message) from error
+
+    def _frozen_and_signed(self, study: Study, options: dict[str, Any]) -> Plan:
+        plan, signed_by = self._freeze(study, options), options["signed_by"]
+        if signed_by and plan.signed_at is None:
+            plan = self._sign(plan, signed_by, demonstration=options["demonstration"])
+        return plan
 
     def _freeze(self, study: Study, options: dict[str, Any]) -> Plan:
         file: Path | None = options["file"]

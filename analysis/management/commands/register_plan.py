@@ -13,18 +13,24 @@ from studies.models import Study
 
 
 class Command(BaseCommand):
-    help = "Let the closed side run a study's frozen analysis plan (unblinded side: DB_ROLE=unblinded)."
+    help = "Let the closed side run the frozen analysis plan of each study (unblinded side: DB_ROLE=unblinded)."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("study")
+        parser.add_argument("study", nargs="+")
         parser.add_argument("--sha256", help="refuse any other plan; compare it with the one that was signed")
 
-    def handle(self, *_: Any, study: str, sha256: str | None, **__: Any) -> None:
+    def handle(self, *_: Any, study: list[str], sha256: str | None, **__: Any) -> None:
         if settings.DB_ROLE != "unblinded":
             raise CommandError("Only the unblinded side registers plans: set DB_ROLE=unblinded.")
-        found = Study.objects.filter(code=study).first()
+        if sha256 is not None and len(study) > 1:
+            raise CommandError("A hash is of one plan: name one study.")
+        for code in study:
+            self._register(code, sha256)
+
+    def _register(self, code: str, sha256: str | None) -> None:
+        found = Study.objects.filter(code=code).first()
         if found is None:
-            raise CommandError(f"There is no study {study}.")
+            raise CommandError(f"There is no study {code}.")
         try:
             plan = current_plan(found)
             if sha256 is not None and plan.sha256 != sha256:
