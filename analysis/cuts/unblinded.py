@@ -1,9 +1,14 @@
-"""The unblinded counterpart of a cut: who is in which arm. Written and read by the unblinded side only."""
+"""The unblinded counterpart of a cut: who is in which arm, and the drug levels. Written and read by the unblinded side
+only.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,28 +20,64 @@ from analysis.cuts.folders import blinded_folder, new_folder, restricted_folder,
 from analysis.cuts.manifest import CutDoesNotVerify, file_entry, read_manifest, verify_folder, write_manifest
 from analysis.cuts.snapshot import counted_in_file
 from analysis.models import DataCut
+from outcomes.concentrations import StoredSample, read_samples
 from studies.acting import Actor
 from studies.closed_side import read_arms
 
-ARM_FILE = "arm.parquet"
+ARM_FILE, LEVEL_FILE = "arm.parquet", "concentration.parquet"
 _UNBLINDED_ONLY = 0o500
 _SCHEMA = pa.schema([("participant_id", pa.int64()), ("arm", pa.string())])
-_LABELS = {"participant_id": "participant", "arm": "arm allocated"}
+_LEVEL_SCHEMA = pa.schema(
+    [
+        ("participant_id", pa.int64()),
+        ("analyte", pa.string()),
+        ("nominal_minute", pa.int32()),
+        ("actual_minute", pa.float64()),
+        ("value", pa.float64()),
+        ("lloq", pa.float64()),
+        ("unit", pa.string()),
+        ("repeat", pa.int32()),
+        ("laboratory", pa.string()),
+        ("batch", pa.string()),
+        ("file_sha256", pa.string()),
+        ("file_row", pa.int32()),
+    ]
+)
+_LABELS = {
+    "participant_id": "participant",
+    "arm": "arm allocated",
+    "analyte": "analyte",
+    "nominal_minute": "planned minutes from the start of the infusion",
+    "actual_minute": "actual minutes from the start of the infusion",
+    "value": "concentration; none below the limit of quantification",
+    "lloq": "lower limit of quantification",
+    "unit": "unit",
+    "repeat": "corrections of the result",
+    "laboratory": "laboratory",
+    "batch": "batch",
+    "file_sha256": "SHA-256 of the laboratory's file",
+    "file_row": "row of the file",
+}
 
 
 def take_unblinded(actor: Actor, *, cut: DataCut) -> Path:
-    """Write the arms of those randomised in a cut, once. Returns the folder.
+    """Write the arms of those randomised in a cut, and their drug levels, once. Returns the folder.
 
-    Allocations never change, so the arms of the cut's participants are the same whenever they are read.
+    Allocations never change, so the arms of the cut's participants are the same whenever they are read; levels are
+    those that had come when the blinded cut was taken.
     Raises CutDoesNotVerify if the blinded cut is not what was taken, or names somebody who has no arm.
     """
     final = unblinded_folder(cut.name)
     sources = _sources(cut)
     if not final.exists():
-        arms = read_arms(actor, study=cut.study, purpose=f"unblinded data cut {cut.name}")
-        table = _arm_table(_randomised(cut.name), arms)
+        purpose = f"unblinded data cut {cut.name}"
+        people = _randomised(cut.name)
+        tables = {
+            ARM_FILE: _arm_table(people, read_arms(actor, study=cut.study, purpose=purpose)),
+            LEVEL_FILE: _level_table(people, _levels(actor, cut, purpose)),
+        }
         with new_folder(final, mode=_UNBLINDED_ONLY) as folder:
-            _write(folder, table, {"cut": cut.name, "study": cut.study.code, **sources})
+            _write(folder, tables, {"cut": cut.name, "study": cut.study.code, **sources})
     _verify(final, sources)
     return final
 
@@ -47,6 +88,19 @@ def arms_of(cut: DataCut) -> pd.Series[str]:
     _verify(folder, _sources(cut))
     frame: pd.DataFrame = pq.read_table(folder / ARM_FILE).to_pandas()
     return frame.set_index("participant_id")["arm"]
+
+
+def levels_of(cut: DataCut) -> pd.DataFrame | None:
+    """The drug levels of an unblinded cut, one row an analyte of a sample, NaN below the limit, all hashes verified.
+
+    None for a cut that was taken before levels were part of one. Raises CutDoesNotVerify.
+    """
+    folder = unblinded_folder(cut.name)
+    _verify(folder, _sources(cut))
+    if not (folder / LEVEL_FILE).exists():
+        return None
+    frame: pd.DataFrame = pq.read_table(folder / LEVEL_FILE).to_pandas()
+    return frame
 
 
 def _sources(cut: DataCut) -> dict[str, str]:
@@ -71,11 +125,27 @@ def _arm_table(participants: list[int], arms: Mapping[int, str]) -> pa.Table:
     return pa.table(columns, schema=_SCHEMA)
 
 
-def _write(folder: Path, table: pa.Table, about: Mapping[str, str]) -> None:
-    path = folder / ARM_FILE
-    pq.write_table(table, path, compression="zstd")
-    columns = [{"name": c.name, "type": str(c.type), "label": _LABELS[c.name]} for c in table.schema]
-    files = {ARM_FILE: {"kind": "arm", **file_entry(path, counted_in_file(path), columns)}}
+def _levels(actor: Actor, cut: DataCut, purpose: str) -> list[StoredSample]:
+    """Those that had come by the moment of the blinded cut."""
+    taken_at = datetime.fromisoformat(read_manifest(blinded_folder(cut.name)).manifest["taken_at"])
+    return read_samples(actor, study=cut.study, until=taken_at, purpose=purpose)
+
+
+def _level_table(participants: Sequence[int], samples: Sequence[StoredSample]) -> pa.Table:
+    known = set(participants)
+    rows = [asdict(sample) for sample in samples if sample.participant_id in known]
+    columns: dict[str, list[Any]] = {name: [row[name] for row in rows] for name in _LEVEL_SCHEMA.names}
+    return pa.table(columns, schema=_LEVEL_SCHEMA)
+
+
+def _write(folder: Path, tables: Mapping[str, pa.Table], about: Mapping[str, str]) -> None:
+    files = {}
+    for name, table in tables.items():
+        path = folder / name
+        pq.write_table(table, path, compression="zstd")
+        columns = [{"name": c.name, "type": str(c.type), "label": _LABELS[c.name]} for c in table.schema]
+        counted = counted_in_file(path)
+        files[name] = {"kind": name.removesuffix(".parquet"), **file_entry(path, counted, columns)}
     write_manifest(folder, {"format": 1, "part": "unblinded", "code_version": code_version(), **about, "files": files})
 
 

@@ -21,8 +21,9 @@ from analysis.interim.groups import Groups, as_treated, by_arm, pooled
 from analysis.interim.loss_of_response import loss_of_response
 from analysis.interim.mechanism import mechanism
 from analysis.interim.models import fitted
-from analysis.interim.numbers import not_estimable, plain
+from analysis.interim.numbers import plain
 from analysis.interim.order_of_testing import order_of_testing
+from analysis.interim.pharmacokinetics import pharmacokinetics
 from analysis.interim.proportion_models import proportion_models
 from analysis.interim.responders import effect_sizes, responders
 from analysis.interim.sensitivity import sensitivity
@@ -64,12 +65,13 @@ def closed_result(
     earlier: Sequence[Mapping[str, Any]],
     *,
     look: int | None = None,
+    levels: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """What the DSMB sees at a look, by arm: the decision, the primary and other models, responders, safety.
 
     restricted_dir: the arm-revealing rest of the same snapshot. arms: participant key -> arm code. earlier: results
     of the looks before, oldest first. look: its number, by default the one after `earlier`; a number beyond the
-    plan's is an unplanned look. Otherwise as `open_result`.
+    plan's is an unplanned look. levels: of drugs, in the unblinded cut (`cuts.levels_of`). Otherwise as `open_result`.
     """
     number = len(earlier) + 1 if look is None else look
     trial = load_trial(cut_dir, plan, look=number)
@@ -82,6 +84,7 @@ def closed_result(
         **_efficacy(trial, groups, earlier, number),
         **_descriptions(trial, groups),
         **_safety(trial, restricted, treated),
+        "pharmacokinetics": pharmacokinetics(trial, treated, levels),
     }
     found["multiplicity"] = order_of_testing(trial.plan, found, earlier)
     found["estimands"] = estimands(trial.plan, found)
@@ -107,7 +110,6 @@ def _efficacy(trial: Trial, groups: Groups, earlier: Sequence[Mapping[str, Any]]
         **mechanism(trial, groups, earlier),
         "blinding": blinding(trial, groups),
         "intercurrent_events": intercurrent_events(trial, groups),
-        "pharmacokinetics": not_estimable("A cut holds no concentrations: samples are not among the records."),
     }
 
 

@@ -63,6 +63,7 @@ class Calculations:
         earlier: list[dict[str, Any]],
         *,
         look: int,
+        levels: pd.DataFrame | None,
     ) -> dict[str, Any]:
         self._run("closed")
         self.earlier.append(earlier)

@@ -310,7 +310,8 @@ def test_the_unblinded_cut_holds_the_arm_of_each_participant_randomised_in_the_c
     assert arms.to_dict() == dict(zip([p.pk for p in trial.participants], ["PLA", "KET"] * 2, strict=False))
     assert {path.stat().st_mode & 0o277 for path in [folder, *folder.iterdir()]} == {0}
     reads = as_role("auditor").execute("SELECT actor, purpose FROM audit.arm_read").fetchall()
-    assert reads == [("unblinded worker", f"unblinded data cut {cut.name}")]
+    purpose = f"unblinded data cut {cut.name}"
+    assert reads == [("unblinded worker", purpose), ("unblinded worker", f"concentrations: {purpose}")]
 
 
 def test_app_cannot_take_the_unblinded_cut(cut: DataCut, folders: Path):

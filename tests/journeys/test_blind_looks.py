@@ -159,7 +159,7 @@ def test_after_a_look_nothing_that_the_open_door_holds_names_an_arm_of_anybody(
         for file in folder.iterdir():
             assert b"KET" not in file.read_bytes(), file
     files = sorted(file.name for file in (Path(current.CLOSED_DIR) / "cuts" / look.cut.name).iterdir())
-    assert files == ["arm.parquet", "manifest.json"]
+    assert files == ["arm.parquet", "concentration.parquet", "manifest.json"]
 
 
 def test_the_folder_of_an_unblinded_cut_is_entered_by_the_unblinded_worker_alone(allow_database: None, site: BusySite):
