@@ -13,6 +13,7 @@ from outcomes.arm_revealing import tells
 from outcomes.imports.refusals import Refusal
 from outcomes.instrument_versions import current
 from outcomes.interchange.answers_reading import Given, Reading
+from outcomes.interchange.definitions import read_definitions
 from outcomes.interchange.document import Document
 from outcomes.interchange.records_mapping import RecordsMapping
 from outcomes.models import Response, ResponseItem
@@ -96,6 +97,9 @@ def plan_answers(document: Document, mapping: RecordsMapping, *, user: User | No
     if mapping.answers is None:
         return AnswersPlan()
     reading = Reading(document, mapping, mapping.answers)
+    definitions = read_definitions(document.study, document.version_oid) if document.study else None
+    if definitions is not None and reading.refuse_other_codes(definitions):
+        return AnswersPlan(refused=tuple(reading.refusals))
     found = list(reading.forms())
     comparing = _Comparing(user, found)
     for given, entry in found:

@@ -11,11 +11,14 @@ from zoneinfo import ZoneInfo
 from outcomes.imports.numbers import number
 from outcomes.imports.refusals import Refusal
 from outcomes.interchange.cells import Address, Cell
+from outcomes.interchange.definitions import Definitions
+from outcomes.interchange.definitions import Item as FieldItem
 from outcomes.interchange.document import Document
 from outcomes.interchange.records_mapping import AnsweredForm, Answers, RecordsMapping
 from outcomes.models import Response
 from outcomes.response_entry import NOT_IN_SOURCE, ResponseEntry
 from outcomes.scoring import Instrument, load_instrument
+from outcomes.scoring.items import Item
 from studies.errors import InvalidEntry
 from studies.models import Participant, Study, Visit
 
@@ -50,6 +53,20 @@ class Reading:
         people = Participant.objects.filter(study=study).select_related("site", "study", "protocol_version")
         self._people = {person.identifier: person for person in people}
         self._visits = {(each.participant_id, each.code): each for each in Visit.objects.filter(participant__in=people)}
+
+    def refuse_other_codes(self, definitions: Definitions) -> bool:
+        """Whether fields have codes that their items have not: 1 to 4 for 0 to 3 would be taken for other answers."""
+        for form in self._answers.forms:
+            instrument = load_instrument(form.instrument)
+            for name, item in form.items.items():
+                known = definitions.items.get(name)
+                if known is not None and not form.codes and (beyond := self._beyond(known, instrument.items[item])):
+                    self._refuse(0, name, ", ".join(beyond), _other_codes(known, instrument.items[item]))
+        return bool(self.refusals)
+
+    def _beyond(self, field: FieldItem, item: Item) -> list[str]:
+        codes = [code for code in field.codes or () if code not in self._mapping.missing_codes]
+        return [code for code in codes if not _is_answer(code, item)]
 
     def forms(self) -> Iterator[tuple[Given, ResponseEntry | None]]:
         """Every form that holds something, with its entry; None for one that is refused."""
@@ -131,7 +148,7 @@ class Reading:
                 missing[name] = codes[text]
                 continue
             try:
-                items[name] = _answer(text, instrument, name)
+                items[name] = _answer(text, given.form, instrument, name)
             except ValueError as error:
                 self._refuse(cell.line, cell.address.item, text, str(error))
         return items, {name: why for name, why in missing.items() if items[name] is None}
@@ -148,12 +165,28 @@ class Reading:
             return None
 
 
-def _answer(text: str, instrument: Instrument, name: str) -> float:
+def _answer(text: str, form: AnsweredForm, instrument: Instrument, name: str) -> float:
     """The answer of a cell. Raises ValueError saying what it is instead."""
-    value = number(text, ".")
+    if form.codes and text not in form.codes:
+        raise ValueError(f"The mapping says what the codes {', '.join(form.codes)} are here, and not this.")
+    value = form.codes[text] if form.codes else number(text, ".")
     if problem := instrument.items[name].problem(value):
         raise ValueError(problem)
     return value
+
+
+def _is_answer(code: str, item: Item) -> bool:
+    try:
+        return not item.problem(number(code, "."))
+    except ValueError:
+        return False
+
+
+def _other_codes(field: FieldItem, item: Item) -> str:
+    return (
+        f"Its codes are {', '.join(field.codes or ())}; {item.label} has {item.min:g} to {item.max:g}. Say what"
+        " its codes are here, or which of them say why there is no answer."
+    )
 
 
 def moment_of(text: str, zone: ZoneInfo) -> datetime:

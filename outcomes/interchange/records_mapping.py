@@ -36,13 +36,15 @@ class FileFormat(Section):
 class AnsweredForm(Section):
     """A form of the file that is an instrument here: which of its fields is which item.
 
-    completed_on: the field with the day or moment of the answers; without it, the mapping's `completed_at`.
+    completed_on: the field with the day or moment of the answers; without it, the mapping's `completed_at`. codes: what
+    the file's codes are here, where the file counts otherwise (1 to 4 for 0 to 3); every code of the items then.
     """
 
     form: Text
     instrument: Key
     items: Annotated[dict[Text, ItemId], Field(min_length=1)]
     completed_on: Text | None = None
+    codes: dict[Cell, float] = {}
 
 
 class Answers(Section):
@@ -57,7 +59,7 @@ class Answers(Section):
     events: dict[Text, Text] = {}
     visit: Text | None = None
     completed_at: AwareDatetime | None = None
-    forms: Annotated[tuple[AnsweredForm, ...], Field(min_length=1)]
+    forms: tuple[AnsweredForm, ...] = ()
 
 
 class RecordsMapping(Section):
@@ -82,14 +84,17 @@ def read_mapping(path: Path) -> RecordsMapping:
 def load_mapping(text: str, *, name: str) -> RecordsMapping:
     """Read a mapping's text, and hold it against the instruments. Raises DocumentInvalid."""
     loaded = load_document(text, RecordsMapping, source=name)
-    if mistakes := list(_mistakes(loaded)):
+    if mistakes := list(mistakes_of(loaded)):
         raise DocumentInvalid(name, locate(text, mistakes, source=name))
     return loaded
 
 
-def _mistakes(mapping: RecordsMapping) -> Iterator[Mistake]:
+def mistakes_of(mapping: RecordsMapping) -> Iterator[Mistake]:
+    """What a mapping says of participants and instruments that cannot be so."""
     if mapping.answers is None:
         return
+    if not mapping.answers.forms:
+        yield Mistake(("answers", "forms"), "Name the forms that are instruments here, at least one.")
     if SUBJECT not in mapping.answers.participant:
         yield Mistake(("answers", "participant"), f"Write {SUBJECT} where the file's subject stands.")
     for number, form in enumerate(mapping.answers.forms):

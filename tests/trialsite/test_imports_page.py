@@ -11,10 +11,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from outcomes.models import ImportedCell, ImportReport, PendingFile, PendingImport
-from studies.models import Study
+from outcomes.instrument_versions import load_instruments
+from outcomes.interchange.answers_saved import mapping_in, saved_mapping
+from outcomes.models import AnswersMapping, ImportedCell, ImportReport, PendingFile, PendingImport, Response, Score
+from studies.acting import acting
+from studies.models import Participant, Study, User
 from tests import factories
 from tests.outcomes.interchange.files import ATTESTATION, DATA, HEADER, SMALL_DICTIONARY
+from tests.outcomes.interchange.test_answers import GOOD as GAD
+from tests.outcomes.interchange.test_answers import files as answers_of_gad
 
 pytestmark = pytest.mark.django_db
 GOOD = "1,7,170.5,2024-05-31,1,1,0,slept badly,Alice,2"
@@ -179,3 +184,124 @@ def test_the_forms_of_an_imported_study_are_offered_as_drafts(manager: Client):
     assert b'worst: {label: "worst", min: 0, max: 10}' in draft.content
     assert manager.get(reverse("admin:import_draft", args=["SMALL", "none"])).status_code == 404
     assert client_of("data_manager", "dan").get(draft.wsgi_request.path).status_code == 404
+
+
+# Answers ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def gad(manager: Client) -> tuple[Client, Participant]:
+    """An imported study with one form that is an instrument here, and its participant."""
+    load_instruments(factories.SETTING_UP)
+    study = Study.objects.get(code="KALM")
+    site = study.sites.get(code="BER")
+    cora = factories.person("cora", study, "coordinator", site)
+    participant = factories.Participants(study.protocol_versions.get(), cora).ready(site)
+    factories.with_visits(participant)
+    take(manager, bring(manager, gad_file(GAD), study="GAD")["Location"])
+    return manager, participant
+
+
+def gad_file(*rows: str) -> dict[str, object]:
+    given = answers_of_gad(*rows)
+    assert given.dictionary is not None
+    return {
+        "file": SimpleUploadedFile("gad.csv", given.file.content),
+        "dictionary": SimpleUploadedFile("dictionary.csv", given.dictionary.content),
+    }
+
+
+GENERAL = {"target": "KALM", "participant": "KALM-BER-{subject}", "event_0": "BL", "missing": "NI = refused"}
+ITEMS = {f"item_{n}": f"gad_{n}" for n in range(1, 8)} | {"completed_on": "gad_on"}
+
+
+def at(name: str, query: str = "") -> str:
+    return reverse(f"admin:{name}", args=["GAD"]) + query
+
+
+def mapped(client: Client, **changes: str) -> None:
+    client.post(at("import_answers"), GENERAL)
+    client.post(at("import_answers_form", "?form=Form.gad&instrument=gad7"), ITEMS | changes)
+
+
+def test_values_become_answers_by_a_mapping_that_is_saved_and_used_again(gad: tuple[Client, Participant]):
+    manager, participant = gad
+    assert b"Say first, below, whose the values are" in manager.get(at("import_answers")).content
+    assert manager.get(at("import_answers_difference")).status_code == 409
+    manager.post(at("import_answers"), GENERAL)
+    suggested = manager.get(at("import_answers_form", "?form=Form.gad&instrument=gad7")).content.decode()
+    assert "The names prove nothing" in suggested
+    assert re.findall(r'<option value="(gad_\d)" selected', suggested) == [f"gad_{n}" for n in range(1, 8)]
+    mapped(manager)
+    shown = manager.get(at("import_answers_difference")).content.decode()
+    assert "<dt>New</dt><dd>1 form</dd>" in shown
+    assert not Response.objects.filter(instrument__key="gad7").exists()
+    report = take(manager, at("import_answers_difference")).content.decode()
+    assert "1 form taken into KALM" in report
+    response = Response.objects.get(instrument__key="gad7")
+    assert (response.participant, response.source, response.entered_by) == (participant, "import", "dora")
+    assert "everything is stored already" in manager.get(at("import_answers_difference")).content.decode()
+
+    again = bring(manager, gad_file(GAD.replace(",2,1,2,", ",3,1,2,")), study="GAD")["Location"]
+    take(manager, again, changed="correct", reason="read again")
+    shown = manager.get(at("import_answers_difference")).content.decode()
+    assert 'item 1</td><td class="number">2</td><td class="number">3</td>' in shown
+    refused = take(manager, at("import_answers_difference"), changed="correct")
+    assert "Give the reason for the change." in refused.content.decode()
+    report = take(manager, at("import_answers_difference"), changed="correct", reason="read again").content.decode()
+    assert "1 corrected" in report
+    assert Score.objects.get(response=response, name="total").number == 10
+    assert AnswersMapping.objects.count() == 2
+    assert b"instrument: gad7" in manager.get(at("import_answers_mapping")).content
+
+
+def test_forms_that_are_refused_are_shown_with_row_and_rule_and_left_out_when_that_is_chosen(
+    gad: tuple[Client, Participant],
+):
+    manager, _ = gad
+    take(manager, bring(manager, gad_file(GAD, GAD.replace("T0001", "T0999")), study="GAD")["Location"])
+    mapped(manager)
+    shown = manager.get(at("import_answers_difference")).content.decode()
+    assert "KALM has no participant KALM-BER-T0999. Nobody is enrolled by an import." in shown
+    unchosen = take(manager, at("import_answers_difference"))
+    assert unchosen.status_code == 422
+    assert not Response.objects.filter(instrument__key="gad7").exists()
+    report = take(manager, at("import_answers_difference"), refused="leave").content.decode()
+    assert "<dt>Left out</dt><dd>1 refused</dd>" in report
+    assert Response.objects.filter(instrument__key="gad7").count() == 1
+
+
+def test_a_mapping_that_cannot_be_so_is_refused_beside_its_field(gad: tuple[Client, Participant]):
+    manager, _ = gad
+    wrong = (
+        ({"participant": "KALM-BER-T0001"}, "names one person only. Write {subject}"),
+        ({"missing": "NI: refused"}, "is not understood. Write a code, = and what it is"),
+        ({"missing": "NI = lost"}, "NI = lost: the reason is one of"),
+    )
+    for changes, words in wrong:
+        answer = manager.post(at("import_answers"), GENERAL | changes)
+        assert (answer.status_code, words in answer.content.decode()) == (422, True), words
+    manager.post(at("import_answers"), GENERAL)
+    form = at("import_answers_form", "?form=Form.gad&instrument=gad7")
+    twice = manager.post(form, ITEMS | {"item_2": "gad_1"})
+    assert "gad_1 is item 1 already; a field is one item." in twice.content.decode()
+    assert "No field is chosen yet" in manager.post(form, {}).content.decode()
+    assert "A code here is a number: 1 = 0." in manager.post(form, ITEMS | {"codes": "1 = x"}).content.decode()
+    assert mapping_in(saved_mapping(Study.objects.get(code="GAD"))).answers.forms == ()
+    mapped(manager)
+    manager.post(form, {"forget": "1"})
+    assert mapping_in(saved_mapping(Study.objects.get(code="GAD"))).answers.forms == ()
+
+
+def test_answers_are_for_who_manages_the_data_of_both_studies(gad: tuple[Client, Participant]):
+    manager, _ = gad
+    mapped(manager)
+    report = take(manager, at("import_answers_difference"))
+    other = client_of("data_manager", "dan")
+    for address in (at("import_answers"), at("import_answers_difference"), report.wsgi_request.path):
+        assert other.get(address).status_code == 404
+    dora = User.objects.get(username="dora")
+    with acting(factories.SETTING_UP, "for the test"):
+        dora.memberships.filter(study__code="KALM").update(ended_at=timezone.now())
+    assert manager.get(at("import_answers_difference")).status_code == 403
+    assert b"You manage the data of no study" in manager.get(at("import_answers")).content

@@ -30,6 +30,7 @@ from outcomes.models import ImportReport, PendingFile, PendingImport
 from studies.errors import InvalidEntry, NotAllowed, TrialError
 from studies.models import Study, User
 from studies.permissions import may_manage_data, require, visible_studies
+from trialsite.desk import import_answers
 from trialsite.desk.fields import DeskForm
 from trialsite.desk.page import View, page, refusals, say, show_on, shows_refusals, user_of
 
@@ -337,4 +338,5 @@ urls: list[tuple[str, View, str]] = [
     ("imports/<int:pk>/", import_report, "import_report"),
     ("imports/studies/<slug:code>/odm/", odm, "import_odm"),
     ("imports/studies/<slug:code>/drafts/<slug:key>/", draft, "import_draft"),
+    *import_answers.urls,
 ]

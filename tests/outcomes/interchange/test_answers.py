@@ -16,6 +16,7 @@ from outcomes.imports.refusals import ImportRefused, SourceChanged
 from outcomes.interchange.answers import take_answers
 from outcomes.interchange.answers_planning import plan_answers
 from outcomes.interchange.answers_reading import moment_of
+from outcomes.interchange.document import Document
 from outcomes.interchange.reading import Brought, read
 from outcomes.interchange.records_mapping import RecordsMapping, load_mapping
 from outcomes.interchange.sources import Source
@@ -180,16 +181,42 @@ def test_a_time_that_is_none_on_the_sites_clock_is_refused(text: str, words: str
     assert moment_of("2026-10-25T02:30:00+01:00", ZoneInfo("Europe/Berlin")).utcoffset() == timedelta(hours=1)
 
 
+def wider(*choices: str, row: str = GOOD) -> Document:
+    """The file with other codes in its dictionary."""
+    plain = files(row)
+    dictionary = Source("dictionary.csv", DICTIONARY.replace(CHOICES, f'"{" | ".join(choices)}"').encode())
+    return read(Brought(plain.file, dictionary=dictionary, options=plain.options, project="G"))
+
+
 def test_a_value_out_of_the_instruments_range_is_refused_even_if_the_dictionary_takes_it(
     coordinator: User, participant: Participant
 ):
-    wider = files(GOOD.replace(",2,1,2,", ",4,1,2,"))
-    dictionary = Source("dictionary.csv", DICTIONARY.replace("3, Always", "3, Always | 4, More").encode())
-    document = read(Brought(wider.file, dictionary=dictionary, options=wider.options, project="G"))
+    plain = DICTIONARY.replace(f"radio,Question 1,{CHOICES}", "text,Question 1,").encode()
+    file = files(GOOD.replace(",2,1,2,", ",4,1,2,")).file
+    document = read(Brought(file, dictionary=Source("dictionary.csv", plain), project="G"))
+    words = "row 2, column gad_1: '4': Nervousness is 4; allowed is 0 to 3 (whole numbers)."
+    assert [str(each) for each in plan_answers(document, mapping()).refused] == [words]
+
+
+def test_fields_that_count_otherwise_are_refused_until_the_mapping_says_what_their_codes_are(
+    coordinator: User, participant: Participant
+):
+    """1 to 4 for 0 to 3: most of these values would pass for other answers."""
+    document = wider(
+        "1, Not at all", "2, Some days", "3, Most days", "4, Always", row=GOOD.replace(",0,2026", ",1,2026")
+    )
     refused = plan_answers(document, mapping()).refused
-    assert [str(each) for each in refused] == [
-        "row 2, column gad_1: '4': Nervousness is 4; allowed is 0 to 3 (whole numbers)."
-    ]
+    assert len(refused) == 7
+    assert "column gad_1: '4': Its codes are 1, 2, 3, 4; Nervousness has 0 to 3." in str(refused[0])
+    recoded = mapping(MAPPING + "      codes: {1: 0, 2: 1, 3: 2, 4: 3}\n")
+    take_answers(coordinator, document=document, mapping=recoded)
+    # 1 + 0 + 1 + 0 + 1 + 0 + 0.
+    assert Score.objects.get(name="total", response__instrument__key="gad7").number == 3
+
+
+def test_a_code_that_says_why_there_is_no_answer_is_none_of_the_items(coordinator: User, participant: Participant):
+    choices = ("0, Not at all", "1, Some days", "2, Most days", "3, Always", "NI, Refused")
+    assert len(plan_answers(wider(*choices), mapping()).new) == 1
 
 
 def test_all_answers_are_saved_or_none(coordinator: User, participant: Participant):
