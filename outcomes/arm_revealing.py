@@ -1,7 +1,8 @@
 """Who meets what tells the arm among measurements: side effects, and what was raised because of them.
 
 What does tell it, `studies.protocol.arm_revealing.Revealing` says: the marks of the participant's protocol version, and
-the instruments whose own files are flagged. Nothing else here, in pages, API, history or cuts judges it.
+the instruments whose own files are flagged. Nothing else here, in pages, API, history or cuts judges it. Of records of
+other kinds studies/arm_revealing.py makes the same into conditions.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from django.db.models import Q, QuerySet
 
 from outcomes.models import InstrumentVersion, Response
 from outcomes.scoring import instrument_keys, load_instrument
-from studies.models import Finding, Participant, ProtocolVersion, SafetyAlert, User
-from studies.permissions import arm_revealing_scope, of_visible_participants, visible_studies
+from studies.arm_revealing import protocols_in_sight, shown_rows
+from studies.models import Finding, Participant, SafetyAlert, User
+from studies.permissions import arm_revealing_scope, of_visible_participants
 from studies.protocol import cached_definition
 from studies.protocol.arm_revealing import Revealing
 
@@ -53,40 +55,38 @@ def visible_responses(user: User, path: str = "") -> Q:
 
 def visible_alerts(user: User) -> QuerySet[SafetyAlert]:
     """Alerts that a person may see: one that a side effect raised is for the infusion unit alone."""
-    visible = SafetyAlert.objects.filter(of_visible_participants(user))
-    return visible.filter(~_from_telling_responses(user) | arm_revealing_scope(user))
+    visible = SafetyAlert.objects.filter(of_visible_participants(user), shown_rows(user, SafetyAlert))
+    return visible.filter(~_from_telling_records(user) | arm_revealing_scope(user))
 
 
 def visible_findings(user: User) -> QuerySet[Finding]:
     """Findings that a person may see: what came from a side effect or from the bedside is the infusion unit's."""
-    tells = _from_telling_responses(user) | Q(source_kind="infusion")
+    tells = _from_telling_records(user) | Q(source_kind="infusion")
     for version, revealing in _protocols(user):
         tells |= Q(participant__protocol_version=version, key__in=revealing.findings)
-    return Finding.objects.filter(of_visible_participants(user)).filter(~tells | arm_revealing_scope(user))
+    visible = Finding.objects.filter(of_visible_participants(user), shown_rows(user, Finding))
+    return visible.filter(~tells | arm_revealing_scope(user))
 
 
-def _from_telling_responses(user: User) -> Q:
-    revealing = Response.objects.filter(_telling_responses(user)).values("pk")
-    return Q(source_kind="response", source_record__in=revealing)
+def _from_telling_records(user: User) -> Q:
+    """Rows that say what other rows said: as revealing as those."""
+    responses = Response.objects.filter(_telling_responses(user)).values("pk")
+    tells = Q(source_kind="response", source_record__in=responses)
+    for version, revealing in _protocols(user):
+        tells |= Q(participant__protocol_version=version, source_kind__in=revealing.records)
+    return tells
 
 
 def _telling_responses(user: User, path: str = "") -> Q:
     """Responses that tell the arm: by the file of the instrument, or by the protocol of the participant."""
     tells = Q(**{f"{path}instrument__arm_revealing": True})
     for version, revealing in _protocols(user):
-        protocol = f"{path}participant__protocol_version"
-        tells |= Q(**{protocol: version, f"{path}instrument__key__in": revealing.instruments})
+        of_version = Q(**{f"{path}participant__protocol_version": version})
+        marked = Q(**{f"{path}instrument__key__in": revealing.instruments})
+        tells |= of_version if revealing.tells("response") else of_version & marked
     return tells
 
 
-_KEPT = "_protocols_in_sight"
-
-
 def _protocols(user: User) -> list[tuple[int, Revealing]]:
-    """The protocol versions of the studies that a person sees. Read once per user object, which lives as a request."""
-    kept: list[tuple[int, Revealing]] | None = getattr(user, _KEPT, None)
-    if kept is None:
-        versions = ProtocolVersion.objects.filter(study__in=visible_studies(user))
-        kept = [(key, _by_protocol(source)) for key, source in versions.values_list("pk", "source")]
-        setattr(user, _KEPT, kept)
-    return kept
+    """The protocol versions of the studies that a person sees, with what each marks."""
+    return [(key, _by_protocol(source)) for key, _, source in protocols_in_sight(user)]

@@ -20,6 +20,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from psycopg.errors import InsufficientPrivilege
 
+from studies.arm_revealing import kept_values, shown_rows
 from studies.models import (
     AdverseEvent,
     Allocation,
@@ -45,7 +46,6 @@ from studies.models import (
 )
 from studies.models.record import Stamped
 from studies.permissions import (
-    arm_revealing_scope,
     of_visible_participants,
     visible_participants,
     visible_sites,
@@ -91,22 +91,33 @@ class RecordAdmin(ReadOnlyAdmin):
         return bool(request.user.is_active and request.user.is_staff)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).filter(self.visible(cast(User, request.user)))
+        user = cast(User, request.user)
+        return super().get_queryset(request).filter(self.visible(user), shown_rows(user, self.model))
 
     def visible(self, user: User) -> Q:
         """The condition for rows that the user may see."""
         raise NotImplementedError
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        own = [field.name for field in self._own_fields() if not isinstance(field, models.JSONField | models.TextField)]
+        told = self._told_fields(request)
+        own = [field.name for field in told if not isinstance(field, models.JSONField | models.TextField)]
         return (*own[:COLUMNS], "changed_at", "changed_by")
 
     def get_list_filter(self, request: HttpRequest) -> tuple[str, ...]:
         """Fields with few values. None that leads to another table: its rows have a scope of their own."""
-        return tuple(f.name for f in self._own_fields() if f.choices or isinstance(f, models.BooleanField))
+        return tuple(f.name for f in self._told_fields(request) if f.choices or isinstance(f, models.BooleanField))
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """A field that is kept from a person in a study is in none of the bare rows that the person is shown."""
+        return tuple(kept_values(cast(User, request.user), self.model))
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Nor is it asked for in an address."""
+        kept = kept_values(cast(User, request.user), self.model)
+        return lookup.partition("__")[0] not in kept and super().lookup_allowed(lookup, value, request)
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        texts = [f.name for f in self._own_fields() if isinstance(f, models.CharField) and not f.choices]
+        texts = [f.name for f in self._told_fields(request) if isinstance(f, models.CharField) and not f.choices]
         return (*texts, "participant__identifier") if self._of_participant() else tuple(texts)
 
     def get_list_select_related(self, request: HttpRequest) -> tuple[str, ...]:
@@ -124,6 +135,10 @@ class RecordAdmin(ReadOnlyAdmin):
         page = reverse("admin:history", args=[person.identifier])
         return redirect(f"{page}?kind={self.opts.model_name}&record={record.pk}")
 
+    def _told_fields(self, request: HttpRequest) -> list[models.Field[Any, Any]]:
+        kept = kept_values(cast(User, request.user), self.model)
+        return [field for field in self._own_fields() if field.name not in kept]
+
     def _own_fields(self) -> list[models.Field[Any, Any]]:
         return [f for f in self.model._meta.concrete_fields if not f.primary_key and f.name not in STAMPS]
 
@@ -136,13 +151,6 @@ class OfParticipantAdmin(RecordAdmin):
 
     def visible(self, user: User) -> Q:
         return of_visible_participants(user)
-
-
-class ArmRevealingAdmin(OfParticipantAdmin):
-    """Records that tell the arm: the infusion unit's."""
-
-    def visible(self, user: User) -> Q:
-        return super().visible(user) & arm_revealing_scope(user)
 
 
 class OfStudyAdmin(RecordAdmin):
@@ -182,12 +190,13 @@ admin.site.register(
         Infusion,
         InfusionSegment,
         IntercurrentEvent,
+        Reading,
+        SafetyEvent,
         StratumCorrection,
         Visit,
     ],
     OfParticipantAdmin,
 )
-admin.site.register([Reading, SafetyEvent], ArmRevealingAdmin)
 
 
 View = Callable[..., HttpResponse]

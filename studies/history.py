@@ -18,6 +18,14 @@ from studies.protocol.arm_revealing import Revealing
 
 # That there is one at all would tell it.
 UNTOLD_KINDS = frozenset({"safetyevent", "safetyalert"})
+# Of every participant there are some: of these only the values tell.
+EXPECTED_KINDS = frozenset({"reading"})
+# Kinds whose values stand in the trail under other names than their fields have.
+_VALUES = {
+    "responseitem": frozenset({"value", "missing_reason"}),
+    "qsttrial": frozenset({"value", "missing_reason"}),
+    "finding": frozenset({"number", "text"}),
+}
 HIDDEN = "kept at the infusion unit"
 
 
@@ -75,8 +83,8 @@ def in_words(
     changes = []
     for event in events:
         whole = not sees_all and (marks.tells(event.kind) or (event.kind, event.record) in told_by)
-        hidden = None if whole else frozenset() if sees_all else marks.columns(event.kind)
-        told = not (whole and event.kind in UNTOLD_KINDS)
+        hidden = frozenset() if sees_all else None if whole else _kept(marks, event.kind)
+        told = not (whole and event.kind in UNTOLD_KINDS | (marks.records - EXPECTED_KINDS))
         lines = tuple(_lines(event, names, hidden=hidden, field=field)) if told else ()
         if lines:
             changes.append(_change(event, names, lines))
@@ -86,6 +94,7 @@ def in_words(
 def _revealing(participant: Participant, marks: Revealing, responses: frozenset[int]) -> frozenset[tuple[str, int]]:
     """The (kind, record) of everything that came from arm-revealing responses or forms, or from the bedside."""
     raised = Q(source_kind="response", source_record__in=responses)
+    raised |= Q(source_kind__in=marks.records)
     telling = raised | Q(source_kind="infusion") | Q(key__in=marks.findings)
     findings = participant.findings.filter(telling).values_list("pk", flat=True)
     alerts = participant.safety_alerts.filter(raised).values_list("pk", flat=True)
@@ -98,12 +107,21 @@ def _revealing(participant: Participant, marks: Revealing, responses: frozenset[
     return frozenset((kind, key) for kind, keys in found.items() for key in keys)
 
 
+def _kept(marks: Revealing, kind: str) -> frozenset[str] | None:
+    """Which values of an event are not told; None for all: an answer's value stands under the answer's name."""
+    fields = marks.columns(kind)
+    if kind == "response" and (marks.tells("score") or marks.columns("score")):
+        # A changed score is told by the response that it belongs to, as "score" and its name.
+        fields |= {"score", "scoring"}
+    return None if fields & _VALUES.get(kind, frozenset()) else fields
+
+
 def _change(event: AuditEvent, names: _Names, lines: tuple[Line, ...]) -> Change:
     return Change(
         at=event.simulated_at or event.at,
         who=names.people.get(event.actor, event.actor),
         username=event.actor,
-        why=event.reason,
+        why=HIDDEN if event.reason and any(HIDDEN in (line.was, line.became) for line in lines) else event.reason,
         operation=event.get_operation_display(),
         record=names.record(event),
         address=(event.kind, event.record),
@@ -122,7 +140,7 @@ def _lines(event: AuditEvent, names: _Names, *, hidden: frozenset[str] | None, f
         empty = event.operation == "insert" and new[name] in (None, "", [])
         if name in ("id", "participant_id", "study_id") or empty or field not in ("", name):
             continue
-        kept = hidden is None or name in hidden
+        kept = hidden is None or name.partition(" ")[0].removesuffix("_id") in hidden
         yield Line(
             field_label(event.kind, name),
             HIDDEN if kept and name in old else names.text(event.kind, name, old.get(name)),

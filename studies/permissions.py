@@ -15,6 +15,7 @@ from studies.models import Membership, Participant, Role, Site, Study, User
 Someone = User | AnonymousUser
 
 READERS = frozenset(Role.values) - {Role.ADMINISTRATOR}
+UNIT = frozenset({Role.INFUSION_NURSE, Role.INVESTIGATOR})
 SITE_STAFF = frozenset({Role.COORDINATOR, Role.INVESTIGATOR, Role.INFUSION_NURSE})
 
 
@@ -95,12 +96,12 @@ def may_see_identity(user: Someone, site: Site) -> bool:
 
 def may_see_arm_revealing(user: Someone, site: Site) -> bool:
     """Side-effect scores and infusion-day vitals: the infusion unit and the site's physician."""
-    return bool(roles_at(user, site) & {Role.INFUSION_NURSE, Role.INVESTIGATOR})
+    return bool(roles_at(user, site) & UNIT)
 
 
 def arm_revealing_scope(user: Someone, path: str = "participant") -> Q:
     """A condition for arm-revealing rows that a person may see."""
-    unit = [m for m in _memberships(user) if m.role in (Role.INFUSION_NURSE, Role.INVESTIGATOR)]
+    unit = [m for m in _memberships(user) if m.role in UNIT]
     whole = {m.study_id for m in unit if m.site_id is None}
     sites = {m.site_id for m in unit if m.site_id is not None}
     return Q(**{f"{path}__study__in": whole}) | Q(**{f"{path}__site__in": sites})
@@ -108,6 +109,14 @@ def arm_revealing_scope(user: Someone, path: str = "participant") -> Q:
 
 def may_read_audit(user: Someone, site: Site) -> bool:
     return bool(roles_at(user, site) & READERS)
+
+
+def studies_of_the_unit(user: Someone) -> frozenset[int]:
+    """The studies of which nothing is kept from a person: of the infusion unit wherever that person reads."""
+    readers = {(m.study_id, m.site_id) for m in _memberships(user) if m.role in READERS}
+    unit = {(m.study_id, m.site_id) for m in _memberships(user) if m.role in UNIT}
+    partly = {study for study, site in readers if not {(study, site), (study, None)} & unit}
+    return frozenset(study for study, _ in readers) - partly
 
 
 # What a person does -----------------------------------------------------------------------------------

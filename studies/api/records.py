@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import Case, F, Model, Q, QuerySet, Value, When
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, viewsets
@@ -22,6 +22,7 @@ from rest_framework.utils.urls import replace_query_param
 from rest_framework.views import APIView
 
 from studies.acting import acting
+from studies.arm_revealing import kept_values, shown_rows
 from studies.models import User
 
 STAMPS = ("entered_at", "entered_by", "changed_at", "changed_by", "simulated")
@@ -117,8 +118,9 @@ def _cell(value: Any) -> Any:
 
 
 class RecordView(ActingMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Any]):
-    """Records that the caller may see, read only."""
+    """Records that the caller may see, read only; a value that is kept from the caller is null."""
 
+    kept: dict[str, Q]
     pagination_class = RecordPages
     renderer_classes = (JSONRenderer, CSVRenderer)
 
@@ -129,7 +131,9 @@ class RecordView(ActingMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):
             return self._model()._default_manager.none()
-        rows = self.visible(cast(User, self.request.user))
+        user = cast(User, self.request.user)
+        rows = self.visible(user).filter(shown_rows(user, self._model()))
+        self.kept = kept_values(user, self._model())
         if self.action != "list":
             return rows
         self.changed_before = self._number("changed_before") or _oldest_running_transaction()
@@ -142,9 +146,30 @@ class RecordView(ActingMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         # Read as columns: a page may hold thousands of rows, and needs none of them as an object.
         columns = self._columns()
-        rows = self.filter_queryset(self.get_queryset()).values(*columns.values())
-        page = self.paginate_queryset(rows) or []
-        return self.get_paginated_response([{name: row[path] for name, path in columns.items()} for row in page])
+        rows = self.filter_queryset(self.get_queryset())
+        shown = {name: path for name, path in columns.items() if path.partition("__")[0] not in self.kept}
+        told = {f"told_{name}": self._told(columns[name]) for name in columns.keys() - shown.keys()}
+        page = self.paginate_queryset(rows.values(*shown.values(), **told)) or []
+        places = {name: shown.get(name, f"told_{name}") for name in columns}
+        return self.get_paginated_response([{name: row[at] for name, at in places.items()} for row in page])
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        record = self.get_object()
+        for field, rows in self.kept.items():
+            if self._model()._default_manager.filter(rows, pk=record.pk).exists():
+                setattr(record, field, None)
+        return Response(self.get_serializer(record).data)
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """A value that is kept cannot be asked for: where it is, no row is found by it."""
+        asked = {name.partition("__")[0] for name in self.request.query_params}
+        for field in asked & self.kept.keys():
+            queryset = queryset.exclude(self.kept[field])
+        return super().filter_queryset(queryset)
+
+    def _told(self, path: str) -> Case:
+        """A value where it may be seen, and nothing where it is kept."""
+        return Case(When(self.kept[path.partition("__")[0]], then=Value(None)), default=F(path))
 
     def csv_columns(self) -> Iterable[str]:
         return self._columns()

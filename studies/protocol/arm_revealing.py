@@ -16,6 +16,29 @@ if TYPE_CHECKING:
 
 # In every study, whatever its protocol says.
 ALWAYS = frozenset({"reading", "safetyevent"})
+# What is a part of a record tells what the record tells.
+PARTS = {
+    "response": frozenset({"responseitem", "score", "clarification", "ownanswer"}),
+    "qstsession": frozenset({"qsttrial", "qstvalue", "qstflag", "deviceuse", "conditioningstimulus"}),
+}
+# The conduct of the trial, which everybody goes by: each page and each analysis names people and visits.
+EVERYBODYS = frozenset(
+    {
+        "study",
+        "protocolversion",
+        "site",
+        "stratum",
+        "participant",
+        "consent",
+        "criterionresult",
+        "eligibilitydecision",
+        "allocation",
+        "visit",
+        "infusion",
+    }
+)
+# Of a record that is everybody's: what may be kept all the same.
+KEEPABLE = {"infusion": frozenset({"delivered_volume_ml", "delivered_percent", "pump_volume_ml"})}
 
 
 class ArmRevealing(Section):
@@ -53,7 +76,7 @@ class Revealing:
         instruments = set(flagged)
         for definition in definitions:
             marks = definition.arm_revealing
-            records |= {*marks.records}
+            records |= {kind for marked in marks.records for kind in (marked, *PARTS.get(marked, ()))}
             fields |= {(kind, name) for kind, _, name in (address.partition(".") for address in marks.fields)}
             instruments |= {*marks.instruments}
             forms |= {*marks.forms}
@@ -90,9 +113,16 @@ class Revealing:
 
 
 def mistakes_in_arm_revealing(sections: Mapping[str, Any]) -> Iterator[Mistake]:
-    """A mark on something that no visit collects protects nothing."""
+    """A mark on something that no visit collects, or that everybody goes by, protects nothing."""
     if "arm_revealing" not in sections or "visits" not in sections:
         return
+    for index, kind in enumerate(sections["arm_revealing"].records):
+        if kind in EVERYBODYS:
+            yield Mistake(("arm_revealing", "records", index), f"Every page goes by '{kind}': it cannot be kept.")
+    for index, address in enumerate(sections["arm_revealing"].fields):
+        kind, _, name = address.partition(".")
+        if kind in EVERYBODYS and name not in KEEPABLE.get(kind, ()):
+            yield Mistake(("arm_revealing", "fields", index), f"Every page goes by '{address}': it cannot be kept.")
     collected = collected_assessments(sections)
     for index, key in enumerate(sections["arm_revealing"].instruments):
         if key not in collected:

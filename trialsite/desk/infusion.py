@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from studies import infusions as verbs
+from studies.arm_revealing import is_kept, kept_values
 from studies.errors import InvalidEntry, TrialError
 from studies.models import Infusion, Participant, SafetyEvent
 from studies.permissions import may_answer_criteria, may_run_infusion, visible_participants
@@ -39,6 +40,7 @@ def infusions(request: HttpRequest) -> HttpResponse:
         planned=rows.filter(infusion__isnull=True, planned_infusion_on__isnull=False).order_by("planned_infusion_on")[
             :50
         ],
+        told=not kept_values(user_of(request), Infusion),
         done=rows.filter(infusion__ended_at__isnull=False).order_by("-infusion__started_at")[:50],
     )
 
@@ -71,6 +73,7 @@ def infusion(request: HttpRequest, identifier: str) -> HttpResponse:
         status=422 if errors else 200,
         **in_sight(request, person),
         infusion=running,
+        told=not is_kept(user_of(request), person, "infusion"),
         errors=errors,
         typed=request.POST,
         plan=verbs.plan_of(person),

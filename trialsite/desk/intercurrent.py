@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
 from studies import intercurrent_events as verbs
+from studies.arm_revealing import require_shown
 from studies.models import IntercurrentEvent, Participant
 from studies.permissions import may_record_intercurrent_event, require
 from trialsite.desk import drafts
@@ -65,6 +66,7 @@ def record(request: HttpRequest, identifier: str) -> HttpResponse:
 def correct(request: HttpRequest, identifier: str, pk: int) -> HttpResponse:
     person = find_participant(request, identifier)
     require(may_record_intercurrent_event(user_of(request), person.site), "correct intercurrent events here")
+    require_shown(user_of(request), person, "intercurrentevent")
     event = get_object_or_404(person.intercurrent_events.all(), pk=pk)
     event.participant = person
 

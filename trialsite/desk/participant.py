@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from outcomes.due import Form, State, forms_of, visit_state
 from outcomes.models import Response
+from studies.arm_revealing import is_kept, told
 from studies.eligibility import in_the_way
 from studies.enrolment import read_contact
 from studies.models import Allocation, Consent, EligibilityDecision, Participant, Study, Visit
@@ -29,7 +30,7 @@ from studies.permissions import (
 from trialsite.desk import drafts
 from trialsite.desk.course import course_card
 from trialsite.desk.page import find_participant, in_sight, page, user_of
-from trialsite.desk.qst_shown import latest_profile
+from trialsite.desk.qst_shown import QST_KINDS, latest_profile
 from trialsite.desk.self_completion import card_of
 
 Row = dict[str, Any]
@@ -55,15 +56,15 @@ def participant(request: HttpRequest, identifier: str) -> HttpResponse:
         no_date="" if imported else "no date yet",
         **course_card(person),
         consents=person.consents.select_related("obtained_by").order_by("signed_at"),
-        adverse_events=person.adverse_events.all(),
-        deviations=person.deviations.order_by("occurred_on"),
+        adverse_events=told(user, person.adverse_events.all()),
+        deviations=told(user, person.deviations.order_by("occurred_on")),
         contact={} if imported or not may_see_identity(user, person.site) else read_contact(user, participant=person),
         may_consent=may_obtain_consent(user, person.site) and not imported,
         may_plan=may_plan_visits(user, person.site) and not imported,
         active=person.status in (Participant.Status.SCREENING, Participant.Status.RANDOMISED),
         may_report=may_report_adverse_event(user, person.site) and not imported,
         diary=_diary(request, person),
-        qst=latest_profile(person),
+        qst=None if any(is_kept(user, person, kind) for kind in QST_KINDS) else latest_profile(person),
         **_after_randomisation(request, person),
         self_completion=card_of(request, person),
     )
@@ -75,12 +76,12 @@ def _after_randomisation(request: HttpRequest, person: Participant) -> dict[str,
     allocation = Allocation.objects.filter(participant=person).select_related("stratum").first()
     if allocation is None or allocation.stratum is None:
         return {}
-    corrected = person.stratum_corrections.select_related("stratum").last()
+    corrected = told(user, person.stratum_corrections.select_related("stratum")).filter(kept=False).last()
     return {
         "stratum": allocation.stratum.code,
         "corrected_stratum": corrected.stratum.code if corrected and corrected.stratum != allocation.stratum else "",
         "may_correct_stratum": may_correct_stratum(user, person.site),
-        "intercurrent_events": person.intercurrent_events.all(),
+        "intercurrent_events": told(user, person.intercurrent_events.all()),
         "may_record_event": may_record_intercurrent_event(user, person.site),
     }
 

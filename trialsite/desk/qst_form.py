@@ -21,13 +21,14 @@ from outcomes.qst_entries import MISSING_REASONS, refuse_impossible
 from outcomes.qst_flags import testers_at
 from outcomes.qst_profiles import latest_of
 from outcomes.qst_sessions import correct_session, save_session
+from studies.arm_revealing import require_shown
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
 from studies.models import Draft, Participant, Visit
 from studies.permissions import may_enter_qst, require
 from trialsite.desk import drafts
 from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
 from trialsite.desk.qst_entry import PLACES, CircumstancesForm, Typed, as_saved, read_session, typed_of
-from trialsite.desk.qst_shown import Question, Seen, blocks_of, see
+from trialsite.desk.qst_shown import QST_KINDS, Question, Seen, blocks_of, see
 
 
 @shows_refusals
@@ -100,7 +101,11 @@ def _found(request: HttpRequest, identifier: str, visit: str) -> tuple[Participa
     person = find_participant(request, identifier)
     found = get_object_or_404(person.visits.select_related("participant__site"), code=visit)
     rows = QSTSession.objects.select_related("participant__site", "participant__study", "visit", "conditioning")
-    return person, found, rows.prefetch_related("trials", "flags", "device_uses__device").filter(visit=found).first()
+    saved = rows.prefetch_related("trials", "flags", "device_uses__device").filter(visit=found).first()
+    if saved:
+        for kind in QST_KINDS:
+            require_shown(user_of(request), person, kind)
+    return person, found, saved
 
 
 def _typed(request: HttpRequest, draft: Draft | None, saved: QSTSession | None) -> Mapping[str, str]:

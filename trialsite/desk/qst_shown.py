@@ -22,6 +22,8 @@ from outcomes.qst_values import values_of
 from studies.models import Participant
 from trialsite.desk.z_profile import z_profile
 
+# What the page of a session shows is made of.
+QST_KINDS = ("qstsession", "qsttrial", "qstvalue")
 # Flags that state a fact and ask nothing: a reading at the device's limit is censored, and that is that.
 INFORMS = frozenset({"cutoff"})
 # Where a question about the session as a whole stands in the form.
