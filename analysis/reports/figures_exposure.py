@@ -1,0 +1,191 @@
+"""Drug levels over time, and what they go with: one colour and shape an analyte, as in every figure of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import floor, log10
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+
+from analysis.reports.blocks import Figure, Table, table
+from analysis.reports.drawing import COLOURS, QUIET, SHAPES, canvas, reference_line, side_by_side, zero_line
+from analysis.reports.wording import NONE, number
+
+Result = Mapping[str, Any]
+_TICKS = (0, 0.5, 1, 2, 4, 8, 24, 48)
+# From here on the first hours would be a line at the left edge.
+_LONG = 8
+_LIGHT = 0.25
+
+
+def figure_digits(value: float | None) -> str:
+    """Three digits that count: 0.0123, 1.23, 123, 1230."""
+    if value is None:
+        return NONE
+    return number(value, 0 if not value else max(0, 2 - floor(log10(abs(value)))))
+
+
+def short(label: str) -> str:
+    """Norketamine; the isomers of a long name are told once, in the table."""
+    return label.rpartition("-")[2].capitalize() if "(" in label else label
+
+
+def levels_over_time(found: Result, arm: str) -> Figure:
+    """Geometric means of what was quantifiable with their standard deviation, against planned times; log scale."""
+    analytes, rows = found["analytes"], [row for row in found["concentrations"] if row["arm"] == arm]
+    with canvas(height=3.0) as (axes, drawing):
+        ends = []
+        for index, analyte in enumerate(analytes):
+            here = [row for row in rows if row["analyte"] == analyte["code"] and row["geometric_mean"] is not None]
+            if not here:
+                continue
+            hours = [max(row["minute"], 0) / 60 for row in here]
+            _curve(axes, hours, here, index)
+            ends.append((hours[-1], here[-1]["geometric_mean"], short(analyte["label"]), COLOURS[index % len(COLOURS)]))
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.set_ylabel(f"Concentration ({found['unit']})")
+        _hours(axes, max((row["minute"] for row in rows), default=0) / 60)
+        lowest = min(analyte["lloq"] for analyte in analytes)
+        reference_line(axes, lowest, f"limit of quantification, {lowest:g}")
+        _named(axes, ends)
+    words = f"Geometric mean levels of {_listed(analytes)} in {arm} over the hours; the numbers are in the data."
+    caption = f"Drug levels in {arm}: geometric mean, times and divided by the geometric standard deviation"
+    return Figure(caption, drawing.svg, words, _levels_table(found, rows))
+
+
+def _curve(axes: Axes, hours: Sequence[float], rows: Sequence[Result], index: int) -> None:
+    middle = np.array([row["geometric_mean"] for row in rows], dtype=float)
+    # CV = 100 sqrt(exp(s^2) - 1), so that exp(s) follows from it.
+    cv = np.array([row["geometric_cv"] or 0.0 for row in rows], dtype=float) / 100
+    factor = np.exp(np.sqrt(np.log1p(cv**2)))
+    axes.errorbar(
+        hours,
+        middle,
+        yerr=[middle - middle / factor, middle * factor - middle],
+        capsize=3,
+        elinewidth=1,
+        color=COLOURS[index % len(COLOURS)],
+        marker=SHAPES[index % len(SHAPES)],
+    )
+
+
+def _hours(axes: Axes, last: float) -> None:
+    axes.set_xlabel("Hours from the start of the infusion")
+    if last > _LONG:
+        axes.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
+    ticks = [tick for tick in _TICKS if tick <= last * 1.01]
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.set_xlim(0, last * 1.25 if last <= _LONG else last * 1.6)
+
+
+def _named(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
+    """Each curve's name at its end; several that end together are named by a legend, in the order they stand."""
+    for hour, level, text, color in ends:
+        axes.annotate(
+            text,
+            (hour, level),
+            xytext=(8, 0),
+            textcoords="offset points",
+            color=color,
+            va="center",
+            fontweight="bold",
+            fontsize=8.5,
+        )
+
+
+def _levels_table(found: Result, rows: Sequence[Result]) -> Table:
+    labels = {each["code"]: short(each["label"]) for each in found["analytes"]}
+    lines = [
+        (
+            f"{labels[row['analyte']]}, {row['minute']} min",
+            str(row["n"]),
+            str(row["below"]),
+            figure_digits(row["mean"]),
+            with_cv(row),
+            f"{figure_digits(row['median'])} ({figure_digits(row['min'])} to {figure_digits(row['max'])})",
+        )
+        for row in rows
+    ]
+    note = (
+        "Below the limit of quantification counts as 0 in mean and median, and is left out of geometric means. Times "
+        "are planned ones."
+    )
+    head = ("Analyte and time", "n", "Below limit", "Mean", "Geometric mean (CV)", "Median (range)")
+    return table(f"Drug levels ({found['unit']})", head, lines, note=note)
+
+
+def with_cv(row: Result) -> str:
+    """101 (34 %), a geometric mean with its coefficient of variation."""
+    if row["geometric_mean"] is None:
+        return NONE
+    cv = NONE if row["geometric_cv"] is None else f"{number(row['geometric_cv'], 0)} %"
+    return f"{figure_digits(row['geometric_mean'])} ({cv})"
+
+
+def response_by_exposure(relation: Result, analytes: Sequence[Result]) -> Figure | None:
+    """Each participant's change against the area under the curve of each analyte, with the fitted line."""
+    fits = {each["analyte"]: each for each in relation["single"] if each["measure"] == "auc_last"}
+    shown = [each for each in analytes if fits.get(each["code"], {}).get("estimable")]
+    if not shown:
+        return None
+    changes = [each["change"] for each in relation["points"]]
+    room = 0.08 * max(max(changes) - min(changes), 1.0)
+    with side_by_side([1] * len(shown), height=2.6) as (every, drawing):
+        for axes, analyte in zip(every, shown, strict=True):
+            index = [each["code"] for each in analytes].index(analyte["code"])
+            _relation(axes, relation["points"], fits[analyte["code"]], analyte, index)
+            axes.set_ylim(min(changes) - room, max(changes) + room)
+        every[0].set_ylabel("Change in the primary endpoint")
+    told = "; ".join(f"{short(each['label'])} {number(fits[each['code']]['estimate'])}" for each in shown)
+    words = f"Change in the primary endpoint per doubling of the exposure: {told}."
+    caption = f"Change in the primary endpoint by exposure in {relation['arm']}"
+    return Figure(caption, drawing.svg, words, _points_table(relation, shown))
+
+
+def _relation(axes: Axes, points: Sequence[Result], fit: Result, analyte: Result, index: int) -> None:
+    color = COLOURS[index % len(COLOURS)]
+    known = [(each["auc_last"][analyte["code"]], each["change"]) for each in points]
+    areas, changes = zip(*[pair for pair in known if pair[0]], strict=True)
+    axes.plot(areas, changes, linestyle="none", marker=SHAPES[index % len(SHAPES)], markersize=3.5, color=color)
+    xs = [each["exposure"] for each in fit["line"]]
+    lower, upper = ([each[end] for each in fit["line"]] for end in ("lower", "upper"))
+    axes.fill_between(xs, lower, upper, color=color, alpha=_LIGHT, linewidth=0)
+    axes.plot(xs, [each["estimate"] for each in fit["line"]], color=color)
+    zero_line(axes)
+    axes.set_xscale("log")
+    axes.set_title(short(analyte["label"]), loc="left", color=color, fontweight="bold")
+    axes.set_xlabel("AUC (ng h/mL)")
+    axes.xaxis.set_major_locator(FixedLocator(_round_ticks(min(xs), max(xs))))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="x", which="minor", color=QUIET, length=0)
+
+
+def _round_ticks(low: float, high: float) -> list[float]:
+    """Round numbers in the range; at most four."""
+    every = [step * 10.0**power for power in range(-2, 6) for step in (1, 1.5, 2, 3, 5, 7)]
+    inside = [each for each in every if low <= each <= high]
+    return inside[:: max(1, -(-len(inside) // 4))] or [low]
+
+
+def _points_table(relation: Result, analytes: Sequence[Result]) -> Table:
+    head = ("Participant", "Change", *(f"AUC, {short(each['label'])}" for each in analytes))
+    rows = [
+        (
+            each["participant"],
+            number(each["change"]),
+            *(figure_digits(each["auc_last"][analyte["code"]]) for analyte in analytes),
+        )
+        for each in relation["points"]
+    ]
+    return table("Exposure and change of each participant (AUC to the last sample, ng h/mL)", head, rows)
+
+
+def _listed(analytes: Sequence[Result]) -> str:
+    return ", ".join(short(each["label"]).lower() for each in analytes)
