@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from analysis import closed_store, cuts, masking
 from analysis.closed_store import Report, SealedResult
 from analysis.dataset_files import unblinded_datasets
-from analysis.models import DataCut, Job, Look
+from analysis.models import DataCut, Job, Look, Plan
 from studies import closed_door
 from studies.errors import InvalidEntry
 from studies.models import ClosedAccount, Study
@@ -145,10 +145,21 @@ def _shown_masked(account: ClosedAccount, look: Look) -> bool:
 
 
 def _require_reader_of_arms(account: ClosedAccount, study: Study) -> None:
-    """An unblinded cut names every participant's arm: not for whom the newest plan shows masked arms."""
+    """An unblinded cut names every participant's arm: not for whom a plan shows masked arms, also before its look."""
     _require_reader(account, study)
     newest = Look.objects.filter(study=study).select_related("plan").order_by("pk").last()
-    require(newest is None or not _shown_masked(account, newest), "read arms: the plan masks them")
+    masked = newest is not None and _shown_masked(account, newest)
+    masked |= account.role == ClosedAccount.Role.DSMB_MEMBER and _will_be_masked(study)
+    require(not masked, "read arms: the plan masks them")
+
+
+def _will_be_masked(study: Study) -> bool:
+    """Whether the next look masks the arms: by the newest plan registered here, else by the newest protocol."""
+    plans = Plan.objects.filter(study=study).order_by("-pk")
+    newest = next((plan for plan in plans if closed_store.is_registered(plan)), None)
+    if newest is not None:
+        return bool(orjson.loads(newest.source).get("dsmb_arms") == "masked")
+    return study.protocol_versions.latest("pk").definition.analysis.dsmb_arms == "masked"
 
 
 def _require_reader(account: ClosedAccount, study: Study) -> None:

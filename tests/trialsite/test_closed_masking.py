@@ -13,6 +13,7 @@ from analysis.looks import order_look
 from analysis.models import Look
 from studies.acting import Program, acting
 from studies.models import Study
+from tests import factories
 from tests.analysis.kalm_cut import KALM
 from tests.analysis.signing import signed
 from tests.conftest import django_as
@@ -25,12 +26,14 @@ MASKED = Report(b'{"kind":"masked"}', b"<p>Arm A and Arm B</p>", b"%PDF masked")
 PAGES = {"/looks/1/masked/": MASKED.html, "/looks/1/masked.pdf": MASKED.pdf, "/looks/1/masked.json": MASKED.result}
 
 
+MASKING = KALM[KALM.index("analysis:\n") :].replace('  version: "1.0"', '  version: "1.1"\n  dsmb_arms: masked', 1)
+
+
 @pytest.fixture
 def look(study: Study, version: Any, monkeypatch: pytest.MonkeyPatch, folders: Any) -> Look:
     """The first look under a plan that masks the arms for the DSMB."""
     monkeypatch.setattr("analysis.job_queue.push", lambda job_id, side: None)
-    text = KALM[KALM.index("analysis:\n") :].replace('  version: "1.0"', '  version: "1.1"\n  dsmb_arms: masked', 1)
-    signed(plans.freeze_plan(PERSON, protocol_version=version, text=text))
+    signed(plans.freeze_plan(PERSON, protocol_version=version, text=MASKING))
     look = order_look(PERSON, study=study, number=1)
     with django_as("unblinded"):
         closed_store.seal(look, cut_manifest_sha256="c" * 64, report=NAMED)
@@ -87,3 +90,18 @@ def test_a_look_without_a_masked_report_has_no_page_of_it(closed_door: ClosedDoo
     closed_door.account(study, "dsmb_member")
     closed_door.sign_in("dsmb_member")
     assert closed_door.get("/looks/2/masked/").status_code == 404
+
+
+def test_arms_are_masked_from_the_plan_on_and_not_from_its_first_look(
+    closed_door: ClosedDoor, study: Study, version: Any, folders: Any
+):
+    """A cut is taken before its look: who read the arms in it then would know A and B for ever."""
+    factories.make_list(study, django_as)
+    closed_door.account(study, "dsmb_member")
+    closed_door.sign_in("dsmb_member")
+    paths = ("/cuts/", "/api/v1/cuts/", "/api/v1/cuts/KALM-cut-1/timeline/", "/cuts/KALM-cut-1/arm.parquet")
+    assert closed_door.get("/cuts/").status_code == 200
+    plan = signed(plans.freeze_plan(PERSON, protocol_version=version, text=MASKING))
+    with django_as("unblinded"):
+        closed_store.register_plan(PERSON, plan=plan)
+    assert [closed_door.get(path).status_code for path in paths] == [403] * len(paths)
