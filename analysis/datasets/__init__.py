@@ -1,5 +1,6 @@
 """Analysis data sets of a cut: analysis populations and derived endpoints. Reads the folder given, nothing else."""
 
+from analysis.datasets.baseline_facts import baseline_fact
 from analysis.datasets.by_timepoint import by_timepoint
 from analysis.datasets.cut_tables import Cut, local_days, open_cut
 from analysis.datasets.endpoints import endpoint_values
@@ -12,6 +13,7 @@ __all__ = [
     "Cut",
     "Trial",
     "as_received",
+    "baseline_fact",
     "by_timepoint",
     "endpoint_values",
     "load_trial",

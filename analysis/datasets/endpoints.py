@@ -5,7 +5,7 @@ Every value can be followed to the rows of the cut it was computed from.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -64,7 +64,7 @@ def _daily(
     """The diary days within each timepoint."""
     if not timepoints:
         return _nothing()
-    rows = _answers(cut, endpoint, endpoint.instrument, daily=True)
+    rows = answers(cut, endpoint, endpoint.instrument, daily=True)
     rows = rows[rows["participant_id"].isin(people.index) & (rows["day"] <= until)]
     # A day answered under two versions of the diary is one day, and its later answer counts.
     rows = rows.sort_values(["participant_id", "day", "completed_at", "value"], kind="stable")
@@ -85,7 +85,7 @@ def _at_visits(
     parts = []
     for instrument in dict.fromkeys(t.instrument or endpoint.instrument for t in timepoints):
         asked = {t.visit: t.code for t in timepoints if (t.instrument or endpoint.instrument) == instrument}
-        rows = _sensory(cut, endpoint) if instrument == _QST else _answers(cut, endpoint, instrument, daily=False)
+        rows = _sensory(cut, endpoint) if instrument == _QST else answers(cut, endpoint, instrument, daily=False)
         parts.append(rows.assign(timepoint=rows["visit"].map(asked)).dropna(subset=["timepoint", "value"]))
     if not parts:
         return _nothing()
@@ -97,15 +97,24 @@ def _at_visits(
     return last
 
 
-def _answers(cut: Cut, endpoint: Endpoint, instrument: str, *, daily: bool) -> pd.DataFrame:
+class Measured(Protocol):
+    """Whatever names a value of an instrument: one of its items or one of its scores."""
+
+    @property
+    def item(self) -> str | None: ...
+    @property
+    def score(self) -> str | None: ...
+
+
+def answers(cut: Cut, measured: Measured, instrument: str, *, daily: bool) -> pd.DataFrame:
     """participant_id, day or visit, completed_at, value of an instrument's item or score, and where it stands."""
     columns = ["id", "participant_id", "visit_id", "day", "completed_at"]
     versions = cut.rows("instrumentversion", ["id"], where=[("key", "==", instrument)])
     where: list[tuple[str, str, Any]] = [("instrument_id", "in", versions["id"].to_list())]
     rows = cut.rows("response", columns, where=[*where, ("status", "in", _ANSWERED)])
-    item = endpoint.item is not None
+    item = measured.item is not None
     kind, key, value = ("responseitem", "item", "value") if item else ("score", "name", "number")
-    name = endpoint.item if item else endpoint.score
+    name = measured.item if item else measured.score
     values = cut.rows(kind, ["id", "change_no", "response_id", value], where=[(key, "==", name)])
     values = values.dropna(subset=[value]).rename(columns={"id": "record", value: "value"})
     rows = rows.merge(values, left_on="id", right_on="response_id").assign(table=kind)

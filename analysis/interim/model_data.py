@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from analysis.datasets import Trial
+from analysis.datasets import Trial, baseline_fact
 from analysis.interim.groups import Groups
 from studies.protocol.analysis_plan import Contrast, Endpoint, Model
 
@@ -17,7 +18,8 @@ class ModelData:
     """Long rows (subject, visit, arm, response, covariates) in the order of identifiers and of the plan.
 
     left_out: covariates of the plan that are the same for everybody, and so cannot be estimated. empty: timepoints of
-    the plan at which nobody has a value, which the model is fitted without.
+    the plan at which nobody has a value, which the model is fitted without. missing: of each covariate that somebody
+    lacks, how many of the population do; they are not in the model.
     """
 
     frame: pd.DataFrame
@@ -26,6 +28,7 @@ class ModelData:
     covariates_by_visit: tuple[str, ...]
     left_out: tuple[str, ...]
     empty: tuple[str, ...]
+    missing: Mapping[str, int]
 
     def facts(self) -> dict[str, Any]:
         people = self.frame.groupby("arm", observed=True)["subject"].nunique()
@@ -33,6 +36,7 @@ class ModelData:
             "covariates": list(self.covariates),
             "covariates_by_visit": list(self.covariates_by_visit),
             "covariates_left_out": list(self.left_out),
+            "covariates_missing": dict(self.missing),
             "timepoints_left_out": list(self.empty),
             "participants": {arm: int(people.get(arm, 0)) for arm in self.arms},
         }
@@ -59,6 +63,7 @@ def model_data(trial: Trial, groups: Groups, model: Model) -> ModelData:
     values = trial.values(endpoint).reindex(people.index)
     covariates = _covariate_frame(trial, people, values[endpoint.baseline.code])
     wanted = _expanded(trial, model.covariates)
+    covariates = _with_findings(trial, covariates, wanted)
     if unknown := [name for name in wanted if name not in covariates.columns]:
         raise ValueError(f"Nobody in the cut has the covariate {', '.join(unknown)}.")
     frame = _rows(people, values, groups, model, endpoint).join(covariates[wanted], on="participant_id")
@@ -70,8 +75,10 @@ def model_data(trial: Trial, groups: Groups, model: Model) -> ModelData:
     by_visit = tuple(name for name in _expanded(trial, model.covariates_by_visit) if name in kept)
     seen = set(frame.loc[frame["response"].notna(), "visit"])
     empty = tuple(str(code) for code in frame["visit"].cat.categories if code not in seen)
+    lacking = covariates[list(kept)].isna().sum()
+    missing = {str(name): int(count) for name, count in lacking.items() if count}
     frame = frame.drop(columns=["participant_id", *left_out]).reset_index(drop=True)
-    return ModelData(frame, tuple(groups.labels), kept, by_visit, tuple(left_out), empty)
+    return ModelData(frame, tuple(groups.labels), kept, by_visit, tuple(left_out), empty, missing)
 
 
 def _rows(people: pd.DataFrame, values: pd.DataFrame, groups: Groups, model: Model, endpoint: Endpoint) -> pd.DataFrame:
@@ -92,6 +99,13 @@ def _covariate_frame(trial: Trial, people: pd.DataFrame, baseline: pd.Series[Any
     if "site" not in frame.columns:
         frame["site"] = people["site"]
     return frame.assign(baseline=baseline, age_years=people["age_years"], sex=people["sex"].replace("", None))
+
+
+def _with_findings(trial: Trial, covariates: pd.DataFrame, wanted: list[str]) -> pd.DataFrame:
+    """The covariates, with those added that are findings of the protocol."""
+    named = {name: baseline_fact(trial, name) for name in wanted if name not in covariates.columns}
+    found = {name: fact.reindex(covariates.index) for name, fact in named.items() if fact is not None}
+    return covariates.assign(**found)
 
 
 def _expanded(trial: Trial, names: tuple[str, ...]) -> list[str]:

@@ -192,7 +192,8 @@ class Contrast(Section):
 class Model(Section):
     """One model: of which endpoint, at which timepoints, with which covariates, for which contrasts.
 
-    Covariates are `baseline`, `strata`, `site`, `age_years`, `sex`, or a factor of the stratification.
+    Covariates are `baseline`, `strata`, `site`, `age_years`, `sex`, a factor of the stratification, or a finding of the
+    protocol that is known before treatment and tells no arm.
     `difference_in_change`: the baseline is one of the timepoints; the effect is how much more an arm changed.
     """
 

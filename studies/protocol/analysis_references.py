@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from studies.protocol.analysis_plan import AnalysisPlan, Endpoint, Estimand, Timepoint
+from studies.protocol.baseline_findings import no_covariate_because
 from studies.protocol.further_references import mistakes_in_further_analyses
 from studies.protocol.schedule import collected_assessments
 from studies.protocol.section import repeated
@@ -72,13 +73,23 @@ def _models(plan: AnalysisPlan, sections: Mapping[str, Any]) -> Iterator[Mistake
     strata = sections.get("strata")
     covariates = {"baseline", "strata", "site", "age_years", "sex"}
     covariates |= {factor.key for factor in (strata.factors if strata else ())}
+    findings = {finding.key: finding for finding in sections.get("findings", ())}
     for index, model in enumerate(plan.models):
         for contrast in model.contrasts if arms else ():
             for code in sorted({contrast.active, contrast.reference} - arms):
                 yield Mistake(("models", index, "contrasts"), f"'{code}' is not an arm.")
         for name in sorted({*model.covariates, *model.covariates_by_visit} - covariates if strata else ()):
-            allowed = ", ".join(sorted(covariates))
-            yield Mistake(("models", index, "covariates"), f"'{name}' is not a covariate here. Use {allowed}.")
+            place, finding = ("models", index, "covariates"), findings.get(name)
+            why = no_covariate_because(finding, sections) if finding else ""
+            if finding is None:
+                allowed = ", ".join(sorted(covariates))
+                yield Mistake(
+                    place,
+                    f"'{name}' is not a covariate here. Use {allowed}, or a finding of the protocol that is known "
+                    "before treatment.",
+                )
+            elif why:
+                yield Mistake(place, f"The finding '{name}' {why}, so a model cannot adjust for it.")
 
 
 def _references(plan: AnalysisPlan) -> Iterator[Mistake]:
