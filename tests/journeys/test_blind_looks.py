@@ -21,16 +21,21 @@ from analysis.canonical import sha256_of_file
 from analysis.looks import order_look
 from analysis.models import Job, Look
 from outcomes import instrument_versions
+from outcomes.concentrations import take_file
 from studies.acting import Program
+from studies.closed_door import create_account
 from studies.models import Allocation
 from tests.analysis.signing import signed_plan
 from tests.conftest import django_as, empty_tables
-from tests.studies.intruder import arm_in
+from tests.outcomes.concentrations.infused import laboratory_csv, profile
+from tests.studies.intruder import arm_in, readable_by
 from tests.trialsite.busy_site import BusySite, make_busy_site
 from trialsite.services.connection import database_url
 
 PARTICIPANTS = 5
 PERSON = Program("test")
+# Which stand nowhere else.
+LEVEL, LABORATORY = "7654.3", "Laboratory of Nowhere"
 # Every way in which the arms of a few participants can fall out, as far as a model may care.
 ARMS = {
     "both arms": "CASE id % 2 WHEN 0 THEN 'KET' ELSE 'MDZ' END",
@@ -53,6 +58,9 @@ def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[BusySite]:
         plan = signed_plan(busy.version)
         with django_as("unblinded"):
             closed_store.register_plan(PERSON, plan=plan)
+            by = create_account(study=busy.study, username="phil", name="Phil", role="pharmacist", password="x")
+            levels = laboratory_csv(profile(busy.first.identifier, {15: "95.2", 40: LEVEL, 60: "BLQ"}))
+            take_file(by, study=busy.study, content=levels, name="pk-1.csv", laboratory=LABORATORY)
         yield busy
         empty_tables()
         instrument_versions.forget()
@@ -160,6 +168,37 @@ def test_after_a_look_nothing_that_the_open_door_holds_names_an_arm_of_anybody(
             assert b"KET" not in file.read_bytes(), file
     files = sorted(file.name for file in (Path(current.CLOSED_DIR) / "cuts" / look.cut.name).iterdir())
     assert files == ["arm.parquet", "concentration.parquet", "manifest.json"]
+
+
+def test_no_drug_level_and_no_word_of_it_reaches_the_open_door(
+    allow_database: None, site: BusySite, caplog: pytest.LogCaptureFixture
+):
+    concealed(f"UPDATE concealed.list_row SET arm = {ARMS['both arms']}")
+    with caplog.at_level(logging.DEBUG):
+        look = take_look(site)
+    [sealed] = concealed(f"SELECT convert_from(result, 'UTF8') FROM concealed.look_result WHERE look_id = {look.pk}")
+    assert f'"cmax":{LEVEL}' in sealed[0], "it is there to be found"
+    secrets = (LEVEL, LABORATORY, "pk-1.csv", "norketamine")
+    assert not [secret for secret in secrets if secret in _said(caplog)]
+    places = [file for file in Path(current.CUTS_DIR).rglob("*") if file.is_file()]
+    assert not [file for file in places if any(secret.encode() in file.read_bytes() for secret in secrets)]
+    with psycopg.connect(database_url("app", connection.settings_dict["NAME"]), autocommit=True) as app:
+        told = [(table, secret) for table in readable_by(app) for secret in secrets[:3] if _holds(app, table, secret)]
+    assert told == []
+    for person in ("statistician", "data_manager", "administrator", "investigator"):
+        browser = site.as_(person)
+        for path in (
+            "/concentrations/",
+            "/admin/concentrations/",
+            "/api/v1/concentrations/",
+            f"/api/v1/cuts/{look.cut.name}/files/concentration.parquet/",
+            f"/api/v1/cuts/{look.cut.name}/files/..%2F..%2Fclosed%2Fcuts%2F{look.cut.name}%2Fconcentration.parquet/",
+        ):
+            assert browser.get(path).status_code in (403, 404), (person, path)
+
+
+def _holds(app: psycopg.Connection, table: str, text: str) -> bool:
+    return bool(app.execute(f"SELECT 1 FROM {table} t WHERE strpos(t::text, %s) > 0 LIMIT 1", [text]).fetchall())
 
 
 def test_the_folder_of_an_unblinded_cut_is_entered_by_the_unblinded_worker_alone(allow_database: None, site: BusySite):

@@ -88,6 +88,16 @@ def _ready(version: ProtocolVersion, site: Site, number: int) -> tuple[int, ...]
     return tuple(people.ready(site, ("NEURO", "NPL")[place % 2]).pk for place in range(number))
 
 
+def readable_by(app: psycopg.Connection) -> list[str]:
+    """Every table of ours that can be selected from by whose connection it is."""
+    rows = app.execute(
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'v', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
+        " AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')"
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
 def arm_in(text: str) -> str | None:
     """The first arm named in a text: as a word, as hexadecimal, or as the bytes of a printed plan."""
     for arm in ARMS:

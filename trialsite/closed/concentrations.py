@@ -19,7 +19,7 @@ MOST_SHOWN = 300
 
 
 class FileForm(forms.Form):
-    data = forms.FileField(
+    file = forms.FileField(
         label="File of the laboratory",
         help_text=f"CSV in UTF-8, one line for each analyte of each sample, at most {LARGEST // 1_000_000} MB",
         # A larger file never comes here: this door writes no upload to a disk.
@@ -100,11 +100,11 @@ def _given(request: HttpRequest, names: dict[str, str]) -> dict[str, str]:
 def _take(request: HttpRequest, form: FileForm, columns: ColumnsForm) -> Taken:
     account = account_of(request)
     chosen: dict[str, Any] = dict(form.cleaned_data)
-    data = chosen.pop("data")
-    if (data.size or 0) > LARGEST:
-        message = f"The file has {data.size} bytes; {LARGEST} are allowed. Take one batch at a time."
-        raise InvalidEntry(message, field="data")
+    file = chosen.pop("file")
+    if (file.size or 0) > LARGEST:
+        message = f"The file has {file.size} bytes; {LARGEST} are allowed. Take one batch at a time."
+        raise InvalidEntry(message, field="file")
     named = Columns(**columns.cleaned_data)
     return take_file(
-        account, study=study_of(account), content=data.read(), name=(data.name or "file")[:200], columns=named, **chosen
+        account, study=study_of(account), content=file.read(), name=file.name or "file", columns=named, **chosen
     )
