@@ -7,7 +7,7 @@ from datetime import date
 from outcomes.models import Device
 from studies.acting import verb
 from studies.errors import AlreadyDone, InvalidEntry
-from studies.models import Site, User
+from studies.models import AuditEvent, Site, User
 from studies.permissions import may_enter_qst, require
 
 
@@ -65,6 +65,23 @@ def retire_device(user: User, *, device: Device, on: date, reason: str) -> Devic
     device.retired_on = on
     device.save(update_fields=["retired_on"])
     return device
+
+
+def calibration_due(device: Device, *, on: date) -> date | None:
+    """Until when the calibration held that was a device's last on a day; None where none is known by then.
+
+    One that was calibrated again since is looked up in the trail.
+    """
+    if device.calibrated_on is None or device.calibrated_on <= on:
+        return device.calibration_due_on
+    state: dict[str, str | None] = {}
+    held: list[tuple[str, str]] = []
+    for new in AuditEvent.objects.filter(kind="device", record=device.pk).order_by("id").values_list("new", flat=True):
+        state |= new or {}
+        calibrated, due = state.get("calibrated_on"), state.get("calibration_due_on")
+        if calibrated and due and calibrated <= on.isoformat():
+            held.append((calibrated, due))
+    return date.fromisoformat(max(held)[1]) if held else None
 
 
 def _refuse_backwards(calibrated_on: date | None, due_on: date | None) -> None:

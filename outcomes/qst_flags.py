@@ -6,15 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q, QuerySet
+
+from outcomes.arm_revealing import revealing_of
 from outcomes.models import Device, QSTSession, Response
 from outcomes.qst import MODULATION, Equipment, Flag, SessionConditions, aggregate, condition_flags, reading_flags
 from outcomes.qst_values import Trial
-from studies.models import Membership, Participant, Reading, Role
+from studies.models import Membership, Participant, Record, Role
+from studies.models.record import record_kinds
+from studies.protocol.arm_revealing import Revealing
 
 SESSION = ""  # the area of a flag that is about the session as a whole
+QST_KINDS = {"qstsession", "qsttrial", "qstvalue", "qstflag", "deviceuse", "conditioningstimulus", "response"}
 TESTERS = (Role.COORDINATOR, Role.EFFICACY_RATER)
 
 
@@ -68,12 +74,7 @@ class Background:
             "participant_id", "tested_at", "tester", "test_area", "test_side"
         ):
             self._sessions.setdefault(key, []).append(Previous(at, tester, area, side))
-        self._at_infusion: set[tuple[int, str]] = {
-            *Reading.objects.filter(participant__in=keys).values_list("participant_id", "entered_by").distinct(),
-            *Response.objects.filter(participant__in=keys, instrument__arm_revealing=True)
-            .values_list("participant_id", "entered_by")
-            .distinct(),
-        }
+        self._at_infusion = people_at_infusion(participants)
 
     def previous(self, participant: Participant, before: datetime) -> Previous | None:
         """The participant's last session before a moment."""
@@ -81,8 +82,37 @@ class Background:
         return earlier[-1] if earlier else None
 
     def was_at_infusion(self, participant: Participant, username: str) -> bool:
-        """Whether a person entered readings or side effects of the participant's infusion."""
+        """Whether a person entered what tells the arm of the participant, the infusion itself among it."""
         return (participant.pk, username) in self._at_infusion
+
+
+def people_at_infusion(participants: Iterable[Participant]) -> set[tuple[int, str]]:
+    """Who entered what tells the arm of whom: by the marks of each participant's protocol and the flags of instruments.
+
+    (participant, user name), in one query. Whoever started or ended the infusion has seen it, marked or not.
+    """
+    by_marks: dict[Revealing, list[int]] = {}
+    for participant in participants:
+        by_marks.setdefault(revealing_of(participant), []).append(participant.pk)
+    rows: list[QuerySet[Any, Any]] = []
+    for marks, keys in by_marks.items():
+        of_them = Q(("participant__in", keys))
+        rows += [model._default_manager.filter(of_them) for model in _marked_kinds(marks)]
+        tells = Q(instrument__arm_revealing=True) | Q(instrument__key__in=marks.instruments)
+        rows.append(Response.objects.filter(of_them, tells))
+    people = [each.order_by().values_list("participant_id", "entered_by") for each in rows]
+    return set(people[0].union(*people[1:])) if people else set()
+
+
+def _marked_kinds(marks: Revealing) -> list[type[Record]]:
+    """Kinds of record that tell the arm and belong to a participant; but not QST itself, which everybody tests."""
+    kinds = record_kinds()
+    marked = {*marks.records, "infusion"} - QST_KINDS
+    return [kinds[name] for name in sorted(marked & kinds.keys()) if _is_of_participant(kinds[name])]
+
+
+def _is_of_participant(model: type[Record]) -> bool:
+    return any(field.name == "participant" for field in model._meta.get_fields())
 
 
 def flags_of(
@@ -134,12 +164,9 @@ def _number(value: Decimal | None) -> float | None:
     return None if value is None else float(value)
 
 
-def equipment_of(devices: Iterable[Device], due: Mapping[int, date | None] | None = None) -> list[Equipment]:
-    """Devices as they are, or with the calibration that held when they were used (due: by device key)."""
-    return [
-        Equipment(f"{device.get_kind_display()} {device}", due[device.pk] if due else device.calibration_due_on)
-        for device in devices
-    ]
+def equipment_of(devices: Iterable[Device], due: Mapping[int, date | None]) -> list[Equipment]:
+    """Devices with the calibration that held when they were used (due: by device key)."""
+    return [Equipment(f"{device.get_kind_display()} {device}", due[device.pk]) for device in devices]
 
 
 def testers_at(participants: Iterable[Participant]) -> dict[tuple[int, str], Membership]:

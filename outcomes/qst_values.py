@@ -18,6 +18,7 @@ from outcomes.qst import (
     COMPOSITE_SENSITIVITY,
     MODULATION,
     PARAMETERS,
+    RULES_VERSION,
     SYNTHETIC_REFERENCE,
     CpmMethod,
     NoReferenceRow,
@@ -134,6 +135,7 @@ def _stored(
         "missing_reason": (missing or "not_computable")[:60] if value is None else None,
         "reference": reference.ref_id if reference else "",
         "reference_sha256": reference.checksum if reference else "",
+        "rules_version": RULES_VERSION,
     }
 
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from outcomes.models import ConditioningStimulus, Device, DeviceUse, QSTFlag, QSTSession, QSTTrial, QSTValue
 from outcomes.models.qst import Area
-from outcomes.qst_sessions import CORRECTABLE
+from outcomes.qst_corrections import CORRECTABLE
 from studies.api.records import STAMPS
 from studies.api.serializers import OfParticipant
 from studies.models import Site, Study, Visit
@@ -62,6 +62,7 @@ class QSTValueSerializer(OfSession):
             "missing_reason",
             "reference",
             "reference_sha256",
+            "rules_version",
             *STAMPS,
         )
 
@@ -83,7 +84,7 @@ class DeviceUseSerializer(OfSession):
 
     class Meta:
         model = DeviceUse
-        fields = (*OF_SESSION, "device", "calibration_due_on", *STAMPS)
+        fields = (*OF_SESSION, "device", "calibration_due_on", "standing", *STAMPS)
 
 
 class DeviceSerializer(serializers.ModelSerializer[Any]):
@@ -147,6 +148,21 @@ class QSTSessionBody(serializers.ModelSerializer[Any]):
         fields = ("participant", "visit", *CIRCUMSTANCES, "devices", "conditioning", "comments", "trials")
 
 
+class QSTCorrectionBody(serializers.ModelSerializer[Any]):
+    """What changes of a saved session; what is left out stays. Devices are all that were used."""
+
+    trials = QSTTrialBody(many=True, required=False, default=list)
+    devices = serializers.ListField(child=serializers.IntegerField(), required=False, help_text="The `id` of each")
+    conditioning = ConditioningBody(required=False, allow_null=True)
+    comments = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
+    reason = serializers.CharField()
+
+    class Meta:
+        model = QSTSession
+        fields = (*CORRECTABLE, "devices", "conditioning", "comments", "trials", "reason")
+        extra_kwargs = {name: {"required": False} for name in CORRECTABLE}
+
+
 class FlagAnswerBody(serializers.Serializer[Any]):
     comment = serializers.CharField(help_text="The value is right and why, or what was done")
 
@@ -187,6 +203,7 @@ class ValuePreview(serializers.Serializer[Any]):
     missing_reason = serializers.CharField(allow_null=True)
     reference = serializers.CharField()
     reference_sha256 = serializers.CharField()
+    rules_version = serializers.CharField()
 
 
 class FlagPreview(serializers.Serializer[Any]):

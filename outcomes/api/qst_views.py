@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,13 +15,14 @@ from rest_framework.response import Response as Answer
 from outcomes import qst_sessions
 from outcomes.api import qst_serializers as serializers
 from outcomes.models import ConditioningStimulus, Device, DeviceUse, QSTFlag, QSTSession, QSTTrial, QSTValue
+from outcomes.qst_corrections import CORRECTABLE, correct_session
 from outcomes.qst_entries import refuse_impossible
 from outcomes.qst_findings import meaning_of, meaning_of_saved
 from outcomes.qst_values import values_of
 from studies.api.records import RecordView, body_of, presented
 from studies.api.views import acting_user, visible_participant
 from studies.errors import InvalidEntry
-from studies.models import User
+from studies.models import Participant, User
 from studies.permissions import may_enter_qst, of_visible_participants, require, visible_sites
 
 OF_SESSION = ("session__participant__identifier", "session__visit__code")
@@ -57,6 +59,26 @@ class QSTSessionView(RecordView):
             "meaning": meaning_of(entry.participant, rows, entry.trials, place=place),
         }
         return presented(serializers.PreviewBody, shown)
+
+    @extend_schema(request=serializers.QSTCorrectionBody, responses={200: serializers.QSTSessionSerializer})
+    @action(detail=True, methods=["post"])
+    def correct(self, request: Request, pk: int) -> Answer:
+        """Correct trials, circumstances or devices of a saved session, with a reason; it is computed and asked anew."""
+        session = get_object_or_404(self.get_queryset().select_related("participant__site", "visit"), pk=pk)
+        body: dict[str, Any] = dict(body_of(serializers.QSTCorrectionBody, request))
+        about = {name: body.pop(name) for name in CORRECTABLE if name in body}
+        conditioning = body.pop("conditioning", None)
+        keys = body.pop("devices", None)
+        corrected = correct_session(
+            acting_user(request),
+            session=session,
+            trials=[qst_sessions.TrialEntry(**trial) for trial in body.pop("trials")],
+            circumstances=about,
+            devices=None if keys is None else _devices(keys, session.participant),
+            conditioning=qst_sessions.ConditioningEntry(**conditioning) if conditioning else None,
+            **body,
+        )
+        return presented(serializers.QSTSessionSerializer, corrected)
 
     @extend_schema(responses={200: serializers.MeaningBody})
     @action(detail=True, methods=["get"])
@@ -143,12 +165,7 @@ def _entry(request: Request) -> qst_sessions.SessionEntry:
     visit = get_object_or_404(participant.visits, code=body.pop("visit"))
     trials = [qst_sessions.TrialEntry(**trial) for trial in body.pop("trials")]
     conditioning = body.pop("conditioning", None)
-    keys = body.pop("devices")
-    devices = list(Device.objects.filter(pk__in=keys, site=participant.site_id))
-    if len(devices) != len(set(keys)):
-        raise InvalidEntry(
-            "A device is named that the site does not have. List them at /qst-devices/.", field="devices"
-        )
+    devices = _devices(body.pop("devices"), participant)
     return qst_sessions.SessionEntry(
         participant=participant,
         visit=visit,
@@ -157,3 +174,13 @@ def _entry(request: Request) -> qst_sessions.SessionEntry:
         conditioning=qst_sessions.ConditioningEntry(**conditioning) if conditioning else None,
         **body,
     )
+
+
+def _devices(keys: Sequence[int], participant: Participant) -> list[Device]:
+    """The devices of the participant's site by their keys. Raises InvalidEntry where it has not all of them."""
+    devices = list(Device.objects.filter(pk__in=keys, site=participant.site_id))
+    if len(devices) != len(set(keys)):
+        raise InvalidEntry(
+            "A device is named that the site does not have. List them at /qst-devices/.", field="devices"
+        )
+    return devices

@@ -128,6 +128,7 @@ class QSTValue(Stamped):
     missing_reason = models.CharField(max_length=60, null=True)  # noqa: DJ001 - null: not missing
     reference = models.CharField(max_length=40, blank=True)
     reference_sha256 = models.CharField(max_length=64, blank=True)
+    rules_version = models.CharField(max_length=20, default="1", help_text="Of the rules it was computed by")
 
     class Meta:
         verbose_name = "QST value"

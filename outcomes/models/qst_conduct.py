@@ -50,12 +50,16 @@ class Device(Record):
 
 
 class DeviceUse(Record):
-    """A device used in a session, with the calibration that held for it then."""
+    """A device used in a session, with the calibration that held for it then.
+
+    standing: it still holds after the last correction; a device that was named by mistake stays, marked so.
+    """
 
     session = models.ForeignKey(QSTSession, on_delete=models.PROTECT, related_name="device_uses")
     participant = models.ForeignKey("studies.Participant", on_delete=models.PROTECT, related_name="+")
     device = models.ForeignKey(Device, on_delete=models.PROTECT, related_name="uses")
     calibration_due_on = models.DateField(null=True, blank=True)
+    standing = models.BooleanField(default=True)
 
     class Meta:
         verbose_name = "use of a QST device"

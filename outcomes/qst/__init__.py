@@ -55,6 +55,9 @@ from outcomes.qst.zscores import (
     z_score,
 )
 
+# Raised with every correction of a rule here; `manage.py rescore` then computes stored values anew.
+RULES_VERSION = "1"
+
 __all__ = [
     "ABNORMAL_Z",
     "COMPOSITE",
@@ -62,6 +65,7 @@ __all__ = [
     "CPM",
     "MODULATION",
     "PARAMETERS",
+    "RULES_VERSION",
     "SYNTHETIC_REFERENCE",
     "TRAIN",
     "TS",

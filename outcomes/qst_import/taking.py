@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from outcomes.models import ImportedFile, OriginalFile, QSTSession
+from outcomes.qst_corrections import store_correction
 from outcomes.qst_import.mapping import LoadedDeviceMapping
 from outcomes.qst_import.planning import Plan, plan_export
-from outcomes.qst_sessions import store_correction, store_sessions
+from outcomes.qst_sessions import store_sessions
 from studies.acting import Actor, verb
 from studies.errors import InvalidEntry, TrialError
 from studies.models import Study

@@ -13,6 +13,7 @@ from outcomes.models import Device, QSTSession, QSTTrial
 from outcomes.qst import SYNTHETIC_REFERENCE
 from outcomes.qst_devices import register_device
 from outcomes.qst_layout import layout
+from outcomes.qst_sessions import devices_of
 from studies.acting import acting
 from studies.models import AuditEvent, Draft, Participant
 from tests import factories
@@ -180,10 +181,13 @@ def test_computing_as_one_goes_shows_what_saving_would_store_and_stores_nothing(
     assert cora.get(page_of(busy, name="qst_compute")).status_code == 405
 
 
-def test_a_correction_needs_a_reason_and_changes_circumstances_too(busy: BusySite):
+def test_a_correction_needs_a_reason_and_changes_circumstances_and_devices_too(busy: BusySite):
     cora = busy.as_("coordinator")
-    cora.post(page_of(busy), typed(**CHANGED))
-    again = typed(room="C 3", **{"test.PPT.trial.1": "200"}, **CHANGED)
+    held = {"calibrated_on": date(2026, 1, 15), "calibration_due_on": date(2027, 1, 15)}
+    about = {"site": busy.site(), "kind": "thermode", "name": "TSA-II"}
+    wrong, right = (register_device(busy.people["coordinator"], serial=n, **about, **held) for n in ("5", "6"))
+    cora.post(page_of(busy), typed(**CHANGED, **{f"device.{wrong.pk}": "on"}))
+    again = typed(room="C 3", **{"test.PPT.trial.1": "200", f"device.{right.pk}": "on"}, **CHANGED)
     refused = cora.post(page_of(busy), again)
     assert refused.status_code == 422
     assert "Give the reason for the change." in refused.content.decode()
@@ -191,9 +195,20 @@ def test_a_correction_needs_a_reason_and_changes_circumstances_too(busy: BusySit
     session = QSTSession.objects.get(participant=busy.first, visit__code="W1")
     assert session.room == "C 3"
     assert session.trials.get(parameter="PPT", trial=1).value == 200
+    assert [use.device for use in devices_of(session)] == [right]
+    shown = cora.get(page_of(busy)).content.decode()
+    assert re.findall(r'name="device\.(\d+)" checked', shown) == [str(right.pk)]
     told = AuditEvent.objects.filter(kind="qstsession", record=session.pk, operation="update").last()
     assert told is not None
     assert (told.reason, told.new) == ("wrong line", {"room": "C 3"})
+    address = f"/api/v1/qst-sessions/{session.pk}/correct/"
+    body = {"devices": [wrong.pk], "room": "C 4", "reason": "it was the other after all"}
+    answered = cora.post(address, body, content_type="application/json")
+    assert (answered.status_code, answered.json()["room"]) == (200, "C 4")
+    assert [use.device for use in devices_of(session)] == [wrong]
+    refused = cora.post(address, body | {"devices": [0]}, content_type="application/json")
+    assert (refused.status_code, "does not have" in refused.content.decode()) == (400, True)
+    assert busy.as_("monitor").post(address, body, content_type="application/json").status_code == 403
 
 
 def test_nothing_on_the_page_tells_of_the_infusion_or_of_earlier_sessions(busy: BusySite):

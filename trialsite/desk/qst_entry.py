@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,9 +17,10 @@ from outcomes.models import ConditioningStimulus, Device, QSTSession
 from outcomes.models.qst import Side
 from outcomes.qst import CPM, MODULATION, CpmMethod, modulation_problem, trial_problem
 from outcomes.qst.parameters import COLDEST_C, HIGHEST_PRESSURE_KPA, HOTTEST_C
+from outcomes.qst_corrections import CORRECTABLE
 from outcomes.qst_entries import MISSING_REASONS, POSSIBLE
 from outcomes.qst_layout import AREAS, Cell, Row, layout
-from outcomes.qst_sessions import CORRECTABLE, ConditioningEntry, SessionEntry, TrialEntry
+from outcomes.qst_sessions import ConditioningEntry, SessionEntry, TrialEntry
 from studies.errors import InvalidEntries, InvalidEntry
 from studies.models import Participant, Visit
 from trialsite.desk.fields import DeskForm, MomentField, NumberField
@@ -243,7 +244,7 @@ def typed_of(session: QSTSession) -> dict[str, str]:
     }
     plain = (*_TEXTS, "tester", "test_area", *POSSIBLE)
     typed |= {name: "" if (v := getattr(session, name)) is None else f"{v}" for name in plain}
-    typed |= {f"device.{use.device_id}": "on" for use in session.device_uses.all()}
+    typed |= {f"device.{use.device_id}": "on" for use in session.device_uses.all() if use.standing}
     typed |= {f"comment.{flag.area}/{flag.key}": flag.comment for flag in session.flags.all() if flag.comment}
     for trial in session.trials.all():
         name = Cell(trial.parameter, trial.direction, trial.trial).name(trial.area)
@@ -256,8 +257,3 @@ def typed_of(session: QSTSession) -> dict[str, str]:
             value = getattr(conditioning, name)
             typed[f"cpm_{name}"] = "" if value is None else str(value)
     return typed
-
-
-def as_saved(entry: SessionEntry, session: QSTSession) -> SessionEntry:
-    """An entry that corrects a saved session: its devices stay those that were used."""
-    return replace(entry, devices=[use.device for use in session.device_uses.all()])

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -17,17 +18,18 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from outcomes.models import Device, QSTSession
+from outcomes.qst_corrections import correct_session
 from outcomes.qst_entries import MISSING_REASONS, refuse_impossible
 from outcomes.qst_flags import testers_at
 from outcomes.qst_profiles import latest_of
-from outcomes.qst_sessions import correct_session, save_session
+from outcomes.qst_sessions import save_session
 from studies.arm_revealing import require_shown
 from studies.errors import InvalidEntries, InvalidEntry, TrialError
 from studies.models import Draft, Participant, Visit
 from studies.permissions import may_enter_qst, require
 from trialsite.desk import drafts
 from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of
-from trialsite.desk.qst_entry import PLACES, CircumstancesForm, Typed, as_saved, read_session, typed_of
+from trialsite.desk.qst_entry import PLACES, CircumstancesForm, Typed, read_session, typed_of
 from trialsite.desk.qst_shown import QST_KINDS, Question, Seen, blocks_of, see
 
 
@@ -147,7 +149,7 @@ def _save(request: HttpRequest, read: Typed, saved: QSTSession | None) -> None:
         raise InvalidEntries(problems)
     if not read.entry.trials:
         raise InvalidEntry("Enter at least one trial, or mark the visit as missed.")
-    entry = as_saved(read.entry, saved) if saved else read.entry
+    entry = read.entry
     if unanswered := see(entry, saved).unanswered:
         raise InvalidEntries([InvalidEntry(_asks(question), field=f"flag.{question.name}") for question in unanswered])
     if saved is None:
@@ -161,6 +163,7 @@ def _save(request: HttpRequest, read: Typed, saved: QSTSession | None) -> None:
         comments=entry.comments,
         circumstances=read.circumstances,
         conditioning=entry.conditioning,
+        devices=entry.devices,
     )
 
 
@@ -169,14 +172,16 @@ def _asks(question: Question) -> str:
 
 
 def _devices(person: Participant, typed: Mapping[str, str], saved: QSTSession | None) -> list[dict[str, Any]]:
-    """The devices of the site, with what is chosen; of a saved session those that were used, and no choice."""
-    if saved:
-        uses = saved.device_uses.all()
-        return [{"device": use.device, "due": use.calibration_due_on, "chosen": True} for use in uses]
-    rows = Device.objects.filter(site=person.site_id, retired_on=None).order_by("kind", "name", "serial")
+    """The devices of the site, with what is chosen; those of a saved session with the calibration that held then."""
+    due = {use.device_id: use.calibration_due_on for use in saved.device_uses.all() if use.standing} if saved else {}
+    of_site = Device.objects.filter(site=person.site_id).filter(Q(retired_on=None) | Q(pk__in=due))
     return [
-        {"device": device, "due": device.calibration_due_on, "chosen": f"device.{device.pk}" in typed}
-        for device in rows
+        {
+            "device": device,
+            "due": due.get(device.pk, device.calibration_due_on),
+            "chosen": f"device.{device.pk}" in typed,
+        }
+        for device in of_site.order_by("kind", "name", "serial")
     ]
 
 

@@ -10,11 +10,13 @@ from django.utils import timezone
 
 from outcomes.models import ConditioningStimulus, Device, DeviceUse, QSTFlag, QSTSession, QSTValue
 from outcomes.qst import SYNTHETIC_REFERENCE
+from outcomes.qst_corrections import correct_session
 from outcomes.qst_devices import calibrate_device, register_device, retire_device
+from outcomes.qst_flags import people_at_infusion
 from outcomes.qst_sessions import (
     ConditioningEntry,
     TrialEntry,
-    correct_session,
+    devices_of,
     entry_of,
     explain_flag,
     save_session,
@@ -287,6 +289,75 @@ def test_a_session_keeps_the_calibration_that_held_when_it_was_run(coordinator, 
     assert session.flags.get(code="calibration_due").standing
 
 
+def test_a_session_that_is_entered_late_has_the_calibration_of_its_day(coordinator, participant, site):
+    """Tested on 3 February, calibrated again on the 10th, entered afterwards: the one of 2025 held."""
+    device = register_device(
+        coordinator,
+        site=site,
+        kind="algometer",
+        name="Somedic",
+        serial="9",
+        calibrated_on=date(2025, 1, 15),
+        calibration_due_on=date(2026, 1, 15),
+    )
+    calibrate_device(coordinator, device=device, calibrated_on=date(2026, 2, 10), calibration_due_on=date(2027, 2, 10))
+    unheard = register_device(
+        coordinator,
+        site=site,
+        kind="brushes",
+        name="Set",
+        serial="1",
+        calibrated_on=date(2026, 2, 10),
+        calibration_due_on=date(2027, 2, 10),
+    )
+    session = save_session(coordinator, entry=session_entry(participant, devices=[device, unheard]))
+    due = {use.device.serial: use.calibration_due_on for use in session.device_uses.select_related("device")}
+    assert due == {"9": date(2026, 1, 15), "1": None}
+    assert {flag.code for flag in session.flags.all()} >= {"calibration_due", "calibration_unknown"}
+
+
+def test_devices_of_a_saved_session_are_corrected_and_asked_about_anew(coordinator, participant, site, thermode):
+    session = save_session(coordinator, entry=session_entry(participant, devices=[thermode], room="B 12"))
+    assert session.flags.get(code="calibration_due").standing
+    other = register_device(
+        coordinator,
+        site=site,
+        kind="thermode",
+        name="TSA-II",
+        serial="4712",
+        calibrated_on=date(2025, 9, 1),
+        calibration_due_on=date(2026, 9, 1),
+    )
+    about = {"room": "B 13", "test_body_site": "back of the hand", "tester": "elsa"}
+    correct_session(
+        coordinator, session=session, trials=(), reason="read the label", circumstances=about, devices=[other]
+    )
+    assert [use.device for use in devices_of(session)] == [other]
+    assert not session.flags.get(code="calibration_due").standing
+    assert session.flags.get(code="examiner_unknown").standing
+    assert entry_of(session).room == "B 13"
+    told = AuditEvent.objects.filter(reason="read the label").values_list("kind", "operation", "old", "new")
+    assert ("deviceuse", "update", {"standing": True}, {"standing": False}) in told
+    assert ("deviceuse", "insert") in {(kind, operation) for kind, operation, _, _ in told}
+    rooms = [(old["room"], new["room"]) for kind, _, old, new in told if kind == "qstsession" and "room" in (new or {})]
+    assert rooms == [("B 12", "B 13")]
+    correct_session(coordinator, session=session, trials=(), reason="it was the first after all", devices=[thermode])
+    assert [use.device for use in devices_of(session)] == [thermode]
+    assert session.flags.get(code="calibration_due").standing
+    with pytest.raises(InvalidEntry, match="reason"):
+        correct_session(coordinator, session=session, trials=(), reason=" ", devices=[])
+    with pytest.raises(InvalidEntry, match="visit is not corrected here"):
+        correct_session(coordinator, session=session, trials=(), reason="x", circumstances={"visit": None})
+
+
+def test_another_day_of_testing_asks_for_the_calibration_of_that_day(coordinator, participant, thermode):
+    session = save_session(coordinator, entry=session_entry(participant, devices=[thermode]))
+    assert session.flags.get(code="calibration_due").standing
+    in_time = {"tested_at": datetime(2026, 1, 14, 10, 0, tzinfo=UTC)}
+    correct_session(coordinator, session=session, trials=(), reason="a month later than written", circumstances=in_time)
+    assert not session.flags.get(code="calibration_due").standing
+
+
 def test_a_device_of_another_site_is_refused(coordinator, participant, version, thermode):
     elsewhere = factories.person("ed", version.study, "coordinator", version.study.sites.get(code="EDI"))
     theirs = register_device(
@@ -355,13 +426,29 @@ def test_the_database_refuses_a_trial_of_no_area(coordinator, participant):
 
 
 def test_who_saw_the_infusion_is_asked_about(coordinator, participant, django_user_model):
+    """By the one judgement of what tells the arm: the file's flag, the protocol's marks, and the infusion itself."""
     from outcomes.responses import ResponseEntry, save_response
+    from studies.models import Infusion, ProtocolVersion
 
-    both = factories.person("bo", participant.study, "infusion_nurse", participant.site)
-    factories.person("bo", participant.study, "efficacy_rater", participant.site)
-    items = {str(n): 0.0 for n in range(1, 24)}
+    place = {"participant": participant, "visit": participant.visits.get(code="D0")}
     at = datetime(2026, 2, 2, 10, 40, tzinfo=UTC)
-    visit = participant.visits.get(code="D0")
-    save_response(both, entry=ResponseEntry(participant, "cadss23", items, at, visit=visit, minute=40))
-    session = save_session(both, entry=session_entry(participant, tester="bo"))
+    both = {name: factories.person(name, participant.study, "infusion_nurse", participant.site) for name in "abc"}
+    for name in both:
+        factories.person(name, participant.study, "efficacy_rater", participant.site)
+    items = {str(n): 0.0 for n in range(1, 24)}
+    save_response(
+        both["a"], entry=ResponseEntry(instrument="cadss23", items=items, completed_at=at, minute=40, **place)
+    )
+    with acting(both["b"], "infusion"), transaction.atomic():
+        numbers = {"weight_kg": 70, "planned_volume_ml": 35, "planned_rate_ml_h": 52}
+        Infusion.objects.create(kit_number="K1", started_at=at, **numbers, **place)
+    assert people_at_infusion([participant]) == {(participant.pk, "a"), (participant.pk, "b")}
+    session = save_session(both["a"], entry=session_entry(participant, tester="a"))
     assert ("", "The examiner entered data of this participant's infusion.") in messages(session)
+    # A protocol that marks the treatment guess: who took it has been told what was felt.
+    guess = {"guess": 1.0, "confidence": 5.0, "reason": 2.0}
+    entry = ResponseEntry(instrument="treatment_guess", items=guess, completed_at=at, respondent="participant", **place)
+    save_response(both["c"], entry=entry)
+    marked = participant.protocol_version.source.replace("[cadss23, bprs_positive]", "[bprs_positive, treatment_guess]")
+    participant.protocol_version = ProtocolVersion(source=marked)
+    assert people_at_infusion([participant]) == {(participant.pk, name) for name in "abc"}

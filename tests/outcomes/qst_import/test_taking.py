@@ -11,10 +11,11 @@ from django.db import IntegrityError, ProgrammingError, transaction
 
 from outcomes.imports.refusals import ImportRefused
 from outcomes.models import ImportedFile, OriginalFile, QSTSession, QSTTrial
+from outcomes.qst_corrections import correct_session
 from outcomes.qst_devices import register_device
 from outcomes.qst_import import plan_export, take_export
 from outcomes.qst_import.taking import PlanChanged
-from outcomes.qst_sessions import TrialEntry, correct_session
+from outcomes.qst_sessions import TrialEntry
 from studies.acting import acting
 from studies.errors import ConsentMissing, InvalidEntry, NotAllowed
 from studies.models import AuditEvent

@@ -200,7 +200,7 @@ def test_every_shipped_file_is_named_after_its_key(key):
         (
             "{of: totl, by: 4, since: baseline}",
             "alerts[URINARY_ALERT].change.of",
-            "not known here; there is 1, 2, 3, total, band",
+            "not known here; there is 1, 2, 3, high, total, band",
         ),
         ("{of: high, by: 4, since: baseline}", "alerts[URINARY_ALERT].change.of", "not one of more or less"),
         ("{of: total, by: 4, since: yesterday}", "alerts[URINARY_ALERT].change.since", "previous"),
