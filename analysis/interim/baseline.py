@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -21,7 +22,9 @@ def baseline(trial: Trial, groups: Groups) -> dict[str, Any]:
     rows = [_numeric("Age (years)", people["age_years"], groups)]
     rows += _categories("Sex", people["sex"].map(_SEXES), groups, tuple(_SEXES.values()))
     for name in trial.strata.columns:
-        rows += _categories(_factor_label(trial, name), trial.strata[name], groups, _levels(trial, name))
+        order, texts = _levels(trial, name), _level_texts(trial, name)
+        heading, *levels = _categories(_factor_label(trial, name), trial.strata[name], groups, order, texts)
+        rows += [{**heading, "factor": name}, *levels]
     names = trial.cut.rows("instrumentversion", ["key", "name"]).drop_duplicates("key").set_index("key")["name"]
     seen: set[tuple[str, str | None, str]] = set()
     for endpoint in trial.plan.endpoints:
@@ -29,8 +32,7 @@ def baseline(trial: Trial, groups: Groups) -> dict[str, Any]:
         if source not in seen:
             seen.add(source)
             values = trial.values(endpoint)[endpoint.baseline.code]
-            name = names.get(endpoint.instrument, "") or endpoint.instrument
-            rows.append(_numeric(f"{name}: {source[1]}".replace("_", " "), values, groups))
+            rows.append(_numeric(_value_label(names.get(endpoint.instrument), *source[:2]), values, groups))
     return {"groups": groups.head(), "rows": rows}
 
 
@@ -58,7 +60,10 @@ def descriptives(trial: Trial, groups: Groups) -> list[dict[str, Any]]:
 
 
 def _when(trial: Trial, timepoint: Timepoint) -> str:
-    """What a timepoint is called: in the plan, or as its visit is in the protocol."""
+    """What a timepoint is called: in the plan, or as its visit is in the protocol, or by its days."""
+    if not timepoint.label and timepoint.days:
+        first, last = (f"{day}".replace("-", "\u2212") for day in timepoint.days)
+        return f"Days {first} to {last}"
     if timepoint.label or timepoint.visit is None or trial.protocol is None:
         return timepoint.label or timepoint.code
     return str(trial.protocol.visit(timepoint.visit).label)
@@ -68,7 +73,9 @@ def _numeric(label: str, values: pd.Series[Any], groups: Groups) -> dict[str, An
     return {"label": label, "kind": "number", "cells": [summary(values.reindex(ids)) for _, ids in groups]}
 
 
-def _categories(label: str, values: pd.Series[Any], groups: Groups, order: tuple[str, ...]) -> list[dict[str, Any]]:
+def _categories(
+    label: str, values: pd.Series[Any], groups: Groups, order: tuple[str, ...], texts: Mapping[str, str] | None = None
+) -> list[dict[str, Any]]:
     levels = [*order, *sorted(set(values.dropna()) - set(order))]
     missing = [int(values.reindex(ids).isna().sum()) for _, ids in groups]
     rows = [{"label": label, "kind": "heading", "cells": [{"missing": count} for count in missing]}]
@@ -76,7 +83,7 @@ def _categories(label: str, values: pd.Series[Any], groups: Groups, order: tuple
         cells = [
             share(int(values.reindex(ids).eq(level).sum()), int(values.reindex(ids).notna().sum())) for _, ids in groups
         ]
-        rows.append({"label": level, "kind": "share", "cells": cells})
+        rows.append({"label": level, "text": (texts or {}).get(level, level), "kind": "share", "cells": cells})
     return rows
 
 
@@ -88,3 +95,20 @@ def _factor_label(trial: Trial, name: str) -> str:
 def _levels(trial: Trial, name: str) -> tuple[str, ...]:
     factors = trial.protocol.strata.factors if trial.protocol else ()
     return next((tuple(level.code for level in f.levels) for f in factors if f.key == name), ())
+
+
+def _level_texts(trial: Trial, name: str) -> dict[str, str]:
+    """What each level of a factor is called; a level that has no name of its own is not there."""
+    if trial.protocol is None:
+        return {}
+    if name == "site":
+        return {site.code: site.name for site in trial.protocol.sites}
+    return next(
+        ({level.code: level.label for level in f.levels} for f in trial.protocol.strata.factors if f.key == name), {}
+    )
+
+
+def _value_label(instrument: str | None, key: str, value: str | None) -> str:
+    """What a value is called: its instrument's name and its own; one that stands in no library by its key."""
+    own = str(value).replace("_", " ")
+    return f"{instrument}: {own}" if instrument else own.replace(key, key.upper())

@@ -12,14 +12,14 @@ from analysis.interim.numbers import not_estimable, share, summary
 from studies.protocol.arm_revealing import Revealing
 
 # Monitoring plans commonly ask for entry within a week.
-_LATE_AFTER_DAYS = 7
+LATE_AFTER_DAYS = 7
 _ANSWERED = ("complete", "partial")
 
 
 def data_quality(trial: Trial) -> dict[str, Any]:
     """Forms due and there, diary days, late entry, visits and their windows, deviations, missing endpoint values."""
-    responses = _responses(trial)
-    visits = _visits(trial)
+    responses = counted_responses(trial)
+    visits = counted_visits(trial)
     return {
         "visits": _visit_rows(visits),
         "forms": _forms(trial, visits, responses),
@@ -96,7 +96,8 @@ def _timepoints_of_primary(trial: Trial) -> list[str]:
     return [endpoint.baseline.code, *chosen]
 
 
-def _visits(trial: Trial) -> pd.DataFrame:
+def counted_visits(trial: Trial) -> pd.DataFrame:
+    """Every visit of the screened, with whether it is done, missed and due by the data date."""
     columns = ["id", "participant_id", "code", "position", "closes_at", "started_at", "status", "out_of_window"]
     visits = trial.cut.rows("visit", columns)
     visits = visits[visits["participant_id"].isin(trial.people.index)].reset_index(drop=True)
@@ -113,7 +114,8 @@ def _visits(trial: Trial) -> pd.DataFrame:
     return visits
 
 
-def _responses(trial: Trial) -> pd.DataFrame:
+def counted_responses(trial: Trial) -> pd.DataFrame:
+    """Every answered form that counts by the data date, with its instrument's key."""
     columns = ["participant_id", "visit_id", "day", "instrument_id", "status", "completed_at", "entered_at"]
     rows = trial.cut.rows("response", columns)
     rows = rows[rows["participant_id"].isin(trial.people.index)].reset_index(drop=True)
@@ -194,8 +196,8 @@ def _late_entry(responses: pd.DataFrame) -> dict[str, Any]:
     facts = summary(days.clip(lower=0))
     return {
         **facts,
-        "late_after_days": _LATE_AFTER_DAYS,
-        "late": share(int((days > _LATE_AFTER_DAYS).sum()), len(days)),
+        "late_after_days": LATE_AFTER_DAYS,
+        "late": share(int((days > LATE_AFTER_DAYS).sum()), len(days)),
     }
 
 

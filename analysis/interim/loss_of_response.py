@@ -59,9 +59,19 @@ def _analysis(trial: Trial, groups: Groups, rule: LossOfResponse) -> dict[str, A
             for code in groups.labels
         ],
         "curve": _steps(curve),
+        "at_risk": _at_risk(times, arm, [0, *course.days], groups),
         "medians": {str(code): fields(median) for code, median in curve.median.items()},
         "logrank": estimated(lambda: _logrank(times, arm)),
     }
+
+
+def _at_risk(times: pd.DataFrame, arm: pd.Series[Any], days: list[int], groups: Groups) -> dict[str, Any]:
+    """How many of each arm are still followed in response on the days of assessment."""
+    rows = [
+        {"code": code, "n": [int((times.loc[arm == code, "time"] >= day).sum()) for day in days]}
+        for code in groups.labels
+    ]
+    return {"days": days, "groups": rows}
 
 
 def _course(trial: Trial, endpoint: Endpoint, rule: LossOfResponse) -> _Course:

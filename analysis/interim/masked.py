@@ -17,6 +17,7 @@ import pandas as pd
 from analysis.datasets import load_trial, open_cut
 from analysis.interim import baseline, disposition, safety
 from analysis.interim.consort import consort
+from analysis.interim.currency import data_currency, deviations_by_arm
 from analysis.interim.data_quality import missing_patterns_by_arm
 from analysis.interim.groups import as_treated, by_arm
 from analysis.interim.loss_of_response import loss_of_response
@@ -67,6 +68,8 @@ def masked_result(
             "descriptives": baseline.descriptives(trial, groups),
             "disposition": disposition.after_randomisation(trial, groups),
             "consort": consort(trial, groups),
+            "deviations": deviations_by_arm(trial, groups),
+            "data_currency": data_currency(trial),
             "missing_patterns": missing_patterns_by_arm(trial, groups),
             "baseline": baseline.baseline(trial, groups),
             "safety": safety.adverse_events(trial, treated),

@@ -12,6 +12,7 @@ from analysis.datasets import Cut, Trial, load_trial, open_cut
 from analysis.interim import baseline, disposition, safety
 from analysis.interim.blinding import blinding
 from analysis.interim.consort import consort
+from analysis.interim.currency import data_currency, deviations_by_arm
 from analysis.interim.data_quality import data_quality, missing_patterns_by_arm, not_finite
 from analysis.interim.decision import decision
 from analysis.interim.enrolment import enrolment
@@ -47,6 +48,7 @@ def open_result(cut_dir: Path, plan: Mapping[str, Any], *, look: int | None = No
         {
             "kind": "open",
             "trial": about_trial(trial, look),
+            "data_currency": data_currency(trial),
             "enrolment": enrolment(trial),
             "screening": disposition.screening(trial),
             "disposition": disposition.after_randomisation(trial, randomised),
@@ -120,6 +122,8 @@ def _descriptions(trial: Trial, groups: Groups) -> dict[str, Any]:
         "sensory_profile": sensory_profile(trial, groups),
         "disposition": disposition.after_randomisation(trial, groups),
         "consort": consort(trial, groups),
+        "deviations": deviations_by_arm(trial, groups),
+        "data_currency": data_currency(trial),
         "missing_patterns": missing_patterns_by_arm(trial, groups),
         "not_finite": not_finite(trial),
         "baseline": baseline.baseline(trial, groups),
@@ -152,6 +156,7 @@ def about_trial(trial: Trial, look: int | None) -> dict[str, Any]:
         "primary_endpoint": trial.plan.primary_endpoint.label,
         "populations": [population.model_dump(mode="json") for population in trial.plan.populations],
         "arms": trial.arm_labels(),
+        "visits": {visit.id: visit.label for visit in protocol.visits} if protocol else {},
     }
 
 

@@ -44,7 +44,7 @@ def infusion_day(trial: Trial, restricted: Cut, groups: Groups) -> dict[str, Any
     return {
         "groups": groups.head(),
         "dissociation_peak": [summary(_dissociation_peaks(trial, restricted).reindex(ids)) for _, ids in groups],
-        "rules": _rules(restricted, groups),
+        "rules": _rules(trial, restricted, groups),
         "actions": _actions(restricted, groups),
         "vital_signs": _vital_signs(restricted, groups),
         "delivered_percent": [summary(trial.people["delivered_percent"].reindex(ids)) for _, ids in groups],
@@ -97,12 +97,14 @@ def _dissociation_peaks(trial: Trial, restricted: Cut) -> pd.Series[Any]:
     return totals.groupby("participant_id")["number"].max()
 
 
-def _rules(restricted: Cut, groups: Groups) -> list[dict[str, Any]]:
+def _rules(trial: Trial, restricted: Cut, groups: Groups) -> list[dict[str, Any]]:
+    texts = {rule.id: rule.text for rule in trial.protocol.safety_rules} if trial.protocol else {}
     events = restricted.rows("safetyevent", ["participant_id", "rule", "action"])
     keys = events[["rule", "action"]].drop_duplicates().sort_values(["rule", "action"])
     return [
         {
             "rule": rule,
+            "text": texts.get(rule, ""),
             "action": action,
             "cells": _participants(events[events["rule"].eq(rule) & events["action"].eq(action)], groups),
         }

@@ -13,26 +13,17 @@ from analysis.reports.open_report import open_report
 from analysis.reports.page_html import html_page
 from analysis.reports.page_pdf import pdf_file
 
-__all__ = ["render", "render_html", "render_pdf"]
+__all__ = ["render"]
 
 
 def render(result: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Page and PDF of one result, its figures drawn once for both. Raises ValueError as `render_html` does."""
+    """The pages of a result: one HTML page, and the same as PDF; the same result gives the same bytes.
+
+    The page takes its style from /static/trialsite/report.css and has no script. Raises ValueError for a result that
+    is of no known kind.
+    """
     report = _report(result)
     return html_page(report), pdf_file(report)
-
-
-def render_html(result: Mapping[str, Any]) -> str:
-    """One self-contained page of an open or closed result; style from /static/trialsite/report.css.
-
-    Raises ValueError for a result that is neither.
-    """
-    return html_page(_report(result))
-
-
-def render_pdf(result: Mapping[str, Any]) -> bytes:
-    """The same as PDF, byte for byte the same for the same result. Raises ValueError as above."""
-    return pdf_file(_report(result))
 
 
 def _report(result: Mapping[str, Any]) -> Report:

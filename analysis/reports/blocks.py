@@ -24,6 +24,11 @@ class Row:
     cells: tuple[Cell, ...]
     emphasis: Emphasis = ""
 
+    @property
+    def alone(self) -> bool:
+        """Whether only its first cell says something, which then has the whole line."""
+        return len(self.cells) > 1 and not any(cell.text or cell.small for cell in self.cells[1:])
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -41,17 +46,18 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A plot as SVG, the words for those who cannot see it, and its data."""
+    """A plot as SVG, the words for those who cannot see it, its data, and what a reader needs to read it."""
 
     caption: str
     svg: str
     alternative: str
     data: Table | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A section's title; level 1 begins a new page in print where `page` says so."""
+    """A section's title; it begins a new page in print where `page` says so."""
 
     text: str
     page: bool = False
@@ -77,7 +83,10 @@ Block = Heading | Paragraph | Facts | Table | Figure
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A whole report: its title block, which stands on every page, its answer, and its blocks."""
+    """A whole report: its title block, which stands on every page, its answer, and its blocks.
+
+    first: what stands on the first page under the answer. Contents follow it, then the other blocks.
+    """
 
     title: str
     subtitle: str
@@ -85,6 +94,7 @@ class Report:
     running: str
     about: tuple[tuple[str, str], ...]
     answer: str
+    first: tuple[Block, ...]
     blocks: tuple[Block, ...]
     day: tuple[int, int, int]
     language: str = field(default="en")

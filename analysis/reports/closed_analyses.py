@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.reports import figures_mechanism, figures_pooled, figures_subgroups
-from analysis.reports.blocks import Block, Heading, Paragraph, row, table
-from analysis.reports.shared_tables import why_not
-from analysis.reports.wording import count, interval, number, p_value, words
+from analysis.reports.blocks import Block, Cell, Heading, row, table
+from analysis.reports.closed_efficacy import COVARIANCES, METHODS
+from analysis.reports.shared_tables import counts, group_head, why_not
+from analysis.reports.wording import interval, lower_first, number, p_value, words
 
 Result = Mapping[str, Any]
 
@@ -17,27 +18,30 @@ def stopping_blocks(rules: Sequence[Result]) -> list[Block]:
     """Every stopping rule in every arm: what was seen, what the rule says, and from how many events it stops."""
     if not rules:
         return []
-    rows = [
-        row(
-            f"{rule['label']}, {cell['arm']}",
-            _seen(cell),
-            _said(rule, cell),
-            "" if cell.get("boundary") is None else str(cell["boundary"]),
-            _verdict(cell),
-        )
-        for rule in rules
-        for cell in rule["cells"]
-    ]
+    rows = []
+    for rule in rules:
+        rows.append(row(rule["label"], *[""] * 5, emphasis="strong"))
+        for cell in rule["cells"]:
+            boundary = "–" if cell.get("boundary") is None else str(cell["boundary"])
+            line = (cell["arm"], _seen(cell), _rate(cell), _said(rule, cell), boundary, _verdict(cell))
+            rows.append(row(*line, emphasis="indent"))
     note = (
         "Participants treated, as treated. Bayesian: posterior probability of a rate above the limit (beta-binomial, "
         "Thall & Simon 1994); exact: one-sided binomial p at the limit. Stops from: the fewest events that stop."
     )
-    head = ("Rule and arm", "Events", "Says", "Stops from", "Met")
-    return [table("Safety stopping rules", head, rows, note=note, texts=[2])]
+    head = ("Rule and arm", "Events", "Rate (95 % interval)", "Says", "Stops from", "Met")
+    return [table("Safety stopping rules", head, rows, note=note, texts=[3])]
 
 
 def _seen(cell: Result) -> str:
-    return f"{cell['events']} of {cell['n']} ({100 * cell['rate']:.0f} %)" if cell["estimable"] else "nobody treated"
+    return f"{cell['events']} of {cell['n']}" if cell["estimable"] else "nobody treated"
+
+
+def _rate(cell: Result) -> str:
+    if not cell["estimable"] or cell.get("lower") is None:
+        return "–"
+    points = {end: 100 * cell[end] for end in ("lower", "upper")}
+    return f"{number(100 * cell['estimate'], 1)} % ({interval(points, 1)})"
 
 
 def _said(rule: Result, cell: Result) -> str:
@@ -56,13 +60,14 @@ def _verdict(cell: Result) -> str:
     return "yes" if cell["stops"] else "no"
 
 
-def testing_blocks(found: Result) -> list[Block]:
+def testing_blocks(result: Result) -> list[Block]:
     """The endpoints that share the error, in the order of testing."""
+    found = result["multiplicity"]
     if "tests" not in found:
         return []
     rows = []
     for test in found["tests"]:
-        told = _told(test)
+        told = _told(test, unit_of(result, test["analysis"]))
         at = f"yes, at look {test['rejected_at']}" if test["rejected_at"] else "yes"
         rows.append(
             row(test["label"], *told, at if test["rejected"] else "no" if test["rejected"] is not None else "–")
@@ -71,51 +76,84 @@ def testing_blocks(found: Result) -> list[Block]:
     note = f"Tested {words_of[found['procedure']]}; each spends alpha by its own function over the looks (Glimm 2010)."
     if not found["estimable"]:
         note = f"Not tested at this look. {found['why']}"
-    head = ("Endpoint", "Estimate", "95 % interval", "One-sided p", "z", "Rejected")
-    return [table("Endpoints in the order of testing", head, rows, note=note)]
+    head = ("Endpoint", "Estimate", "95 % interval", "Unit", "One-sided p", "z", "Rejected")
+    return [table("Endpoints in the order of testing", head, rows, note=note, texts=[3])]
 
 
-def _told(test: Result) -> tuple[str, str, str, str]:
+def _told(test: Result, unit: str) -> tuple[str, str, str, str, str]:
     if not test["estimable"]:
-        return ("–", "–", "–", "–")
-    return (number(test["estimate"]), interval(test), p_value(test["one_sided_p"]), number(test["z"]))
+        return ("–", "–", unit, "–", "–")
+    return (*_in_unit(test, unit), unit, p_value(test["one_sided_p"]), number(test["z"]))
 
 
-def estimand_blocks(estimands: Sequence[Result]) -> list[Block]:
+def unit_of(result: Result, analysis: str) -> str:
+    """What the estimate of an analysis counts: points of its scale unless it compares shares or standardised values."""
+    shares = {each["id"] for each in result["proportions"]} | {"responders"}
+    return "% points" if analysis in shares else "SD" if analysis == "dissociation" else "points"
+
+
+def _in_unit(estimate: Result, unit: str) -> tuple[str, str]:
+    if unit != "% points":
+        return number(estimate["estimate"]), interval(estimate)
+    ends = {end: 100 * estimate[end] for end in ("lower", "upper") if estimate[end] is not None}
+    return number(100 * estimate["estimate"], 1), interval({"lower": None, "upper": None, **ends}, 1)
+
+
+def estimand_blocks(result: Result) -> list[Block]:
     """The question of every estimand beside its answer."""
+    names = _analysis_names(result)
     rows = []
-    for each in estimands:
-        handled = "; ".join(f"{event['id']} {words(event['strategy'])}" for event in each["intercurrent_events"])
-        answer = (number(each["estimate"]), interval(each)) if each["estimable"] else ("–", each["why"])
-        rows.append(
-            row(each["label"] or words(each["id"]), f"{each['variable']}. {handled}", each["analysis"], *answer)
+    for each in result["estimands"]:
+        handled = "; ".join(
+            f"{event['id']} {words(event['strategy']).lower()}" for event in each["intercurrent_events"]
         )
-    head = ("Estimand", "Variable and intercurrent events", "Analysis", "Estimate", "95 % interval")
-    return [table("Estimands", head, rows, texts=[1, 2])]
+        unit = unit_of(result, each["analysis"])
+        answer = _in_unit(each, unit) if each["estimable"] else ("–", "not estimable")
+        analysis = names.get(each["analysis"], words(each["analysis"]).lower())
+        rows.append(row(Cell(each["label"] or words(each["id"]), each["variable"]), handled, analysis, *answer, unit))
+    head = ("Estimand", "Intercurrent events", "Analysis", "Estimate", "95 % interval", "Unit")
+    why = [
+        why_not(each, f"Estimand {each['label'] or words(each['id']).lower()}")
+        for each in result["estimands"]
+        if not each["estimable"]
+    ]
+    note = (
+        "The five attributes of the primary estimand stand at the end; what the events are, under intercurrent events."
+    )
+    return [table("Estimands", head, rows, texts=[1, 2, 5], note=note), *why]
+
+
+def _analysis_names(result: Result) -> dict[str, str]:
+    """What the analyses of the plan are called by people."""
+    names = {model["id"]: METHODS[model["method"]].lower() for model in result["models"]}
+    names |= {each["id"]: lower_first(each["label"]) for each in result["sensitivity"]}
+    return names
 
 
 def sensitivity_blocks(analyses: Sequence[Result]) -> list[Block]:
     """What the effect would be if missing values were otherwise."""
     if not analyses:
         return []
-    rows, tipping = [], []
+    rows, tipping, why = [], [], []
     for each in analyses:
         if not each["estimable"]:
-            rows.append(row(each["label"], "–", each["why"], "–"))
+            rows.append(row(each["label"], "–", "not estimable", "–"))
+            why.append(why_not(each, each["label"]))
         elif "steps" in each:
             tipping.append(each)
         else:
             imputed = ", ".join(f"{arm} {n}" for arm, n in sorted(each["imputed"].items()))
             rows.append(row(each["label"], number(each["estimate"]), interval(each), imputed))
     head = ("If", "Difference", "95 % interval", "Imputed at the endpoint's time")
-    found: list[Block] = [table("Sensitivity to missing values", head, rows, texts=[3])] if rows else []
-    return [*found, *(figures_subgroups.tipping(each) for each in tipping)]
+    note = "Multiple imputation under the primary model, combined by Rubin's rules; all as in the plan."
+    found: list[Block] = [table("Sensitivity to missing values", head, rows, texts=[3], note=note)] if rows else []
+    return [*found, *why, *(figures_subgroups.tipping(each) for each in tipping)]
 
 
 def subgroup_blocks(found: Result) -> list[Block]:
     """The primary effect in every level of the plan's factors; nothing where the plan names none."""
     if not found["estimable"]:
-        return [] if "factors" not in found and "model" not in found else [why_not(found, "Subgroups")]
+        return [] if "does not" in found["why"] else [why_not(found, "Subgroups")]
     return [figures_subgroups.forest(found)]
 
 
@@ -130,11 +168,11 @@ def event_blocks(events: Sequence[Result], groups: Sequence[Result]) -> list[Blo
     if not events:
         return []
     rows = [
-        row(f"{each['id']} {each['event']}", words(each["strategy"]), *(count(cell) for cell in each["cells"]))
-        for each in events
+        row(f"{each['id']} {each['event']}", words(each["strategy"]), *counts(each["cells"], groups)) for each in events
     ]
-    head = ("Event", "Handled by", *(group["code"] for group in groups))
-    return [table("Intercurrent events", head, rows, texts=[1])]
+    head = ("Event", "Handled by", *group_head("", groups)[1:])
+    note = "All randomised; participants with the event by the data date."
+    return [table("Intercurrent events", head, rows, texts=[1], note=note)]
 
 
 def mechanism_blocks(result: Result) -> list[Block]:
@@ -143,7 +181,7 @@ def mechanism_blocks(result: Result) -> list[Block]:
         return []
     profile = result["sensory_profile"]
     figures = [figures_mechanism.sensory_profiles(profile)] if profile["estimable"] else []
-    return [Heading("How relief comes about", page=True), *_dissociation(result), *_mediation(result), *figures]
+    return [Heading("How relief comes about"), *_dissociation(result), *_mediation(result), *figures]
 
 
 def _dissociation(result: Result) -> list[Block]:
@@ -164,13 +202,58 @@ def _dissociation(result: Result) -> list[Block]:
     ]
     verdict = "supported" if found["supported"] else "not supported"
     note = (
-        f"Differences of the arms in baseline SDs, positive is better; covariance {found['covariance_used']}. "
-        f"That relief outlasts at day {found['day']} is {verdict}: it needs the contrast and {first} both above 0."
+        "Differences of the arms in baseline SDs, positive is better; "
+        f"covariance {COVARIANCES[found['covariance_used']]}. "
+        f"That relief outlasts at day {found['day']} is {verdict}: it needs the "
+        f"difference of both, and the effect on {lower_first(labels[first])}, above 0."
     )
     head = ("", labels[first], labels[second], "First minus second")
     arms = result["mechanism"]
     figure = figures_mechanism.courses(found, labels, arms["active"], arms["reference"])
-    return [figure, table("Does relief outlast the effect on sensory testing?", head, rows, note=note)]
+    contrast = table("Does relief outlast the effect on sensory testing?", head, rows, note=note)
+    return [figure, contrast, *_durations(found, labels)]
+
+
+def _durations(found: Result, labels: Mapping[str, str]) -> list[Block]:
+    """Half-lives of both effects, and days in response: two other readings of how long relief lasts."""
+    lives, response = found["half_lives"], found["time_in_response"]
+    blocks: list[Block] = []
+    if lives["estimable"]:
+        rows = [row(labels[code], number(lives[code]["days"], 1), _flag(lives[code])) for code in _both(found)]
+        ratio = lives["log_ratio"]
+        rows.append(row("Logarithm of their ratio (95 % interval)", _with_interval(ratio), "", emphasis="strong"))
+        note = (
+            "An effect that halves at a steady rate, fitted to the differences over the days. "
+            f"At the limits of what is fitted: {number(100 * lives['share_at_bound'], 0)} % of resampled trials."
+        )
+        blocks.append(table("Half-life of the effect (days)", ("", "Days", ""), rows, note=note))
+    else:
+        blocks.append(why_not(lives, "Half-lives"))
+    return [*blocks, _days_in_response(response, labels, _both(found))]
+
+
+def _both(found: Result) -> tuple[str, str]:
+    return found["first"], found["second"]
+
+
+def _flag(life: Result) -> str:
+    return "at the limit" if life["at_bound"] else ""
+
+
+def _days_in_response(response: Result, labels: Mapping[str, str], both: tuple[str, str]) -> Block:
+    if not response["estimable"]:
+        return why_not(response, "Time in response")
+    rows = [
+        row(arm, *(number(days[code], 1) for code in both), _with_interval(response["paired"][arm], 1))
+        for arm, days in response["mean_days"].items()
+    ]
+    rows.append(row("Between the arms", "", "", _with_interval(response["difference"], 1), emphasis="strong"))
+    note = (
+        f"Mean days in response of the {response['followed']} followed to the end; "
+        "difference within participants (95 % interval)."
+    )
+    head = ("Arm", *(labels[code] for code in both), "First minus second")
+    return table("Time in response (days)", head, rows, note=note)
 
 
 def _mediation(result: Result) -> list[Block]:
@@ -197,17 +280,17 @@ def _mediation(result: Result) -> list[Block]:
     ]
 
 
-def _with_interval(estimate: Result) -> str:
-    return f"{number(estimate['estimate'])} ({interval(estimate)})"
+def _with_interval(estimate: Result, digits: int = 2) -> str:
+    return f"{number(estimate['estimate'], digits)} ({interval(estimate, digits)})"
 
 
-def blinding_blocks(found: Result) -> list[Block]:
-    """Guesses and indices of the blind; nothing where the plan does not assess it."""
+def blinding_blocks(found: Result, visits: Mapping[str, str]) -> list[Block]:
+    """Guesses and indices of the blind (visits: their labels); nothing where the plan does not assess it."""
     if "rows" not in found:
         return [] if "active" not in found else [why_not(found, "Blinding")]
     rows = []
     for each in found["rows"]:
-        who = f"{words(each['respondent']) or 'Asked'}, {each['visit']}"
+        who = f"{words(each['respondent']) or 'Asked'}, {lower_first(visits.get(each['visit'], each['visit']))}"
         if not each["estimable"]:
             rows.append(row(who, "–", "–", "–"))
             continue
@@ -216,9 +299,3 @@ def blinding_blocks(found: Result) -> list[Block]:
     note = "James: 1 nobody claims to know, below 0.5 unblinded. Bang: 0 random, 1 all right, −1 all wrong (Bang 2004)."
     head = ("Asked", "James", f"Bang, {found['active']}", f"Bang, {found['reference']}")
     return [Heading("The blind"), table("What was guessed", head, rows, note=note)]
-
-
-def not_finite_blocks(found: Sequence[Result]) -> list[Block]:
-    """Infinite values, which count as missing and should be corrected."""
-    texts = (f"{each['label']}: {each['count']}" for each in found)
-    return [Paragraph(f"Infinite values count as missing: {'; '.join(texts)}.", "missing")] if found else []

@@ -5,33 +5,58 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.reports import figures_by_arm
+from analysis.reports import figures_by_arm, figures_over_time
 from analysis.reports.blocks import Block, Cell, Figure, Heading, Paragraph, row, table
 from analysis.reports.shared_tables import counts, group_head, why_not
-from analysis.reports.wording import NONE, interval, mean_sd, number, p_value
+from analysis.reports.wording import NONE, interval, mean_sd, number, p_value, words
 
 Result = Mapping[str, Any]
-_METHODS = {
+METHODS = {
     "mmrm": "Mixed model for repeated measures",
     "ancova": "Analysis of covariance",
     "difference_of_means": "Difference of means",
 }
+COVARIANCES = {
+    "us": "unstructured",
+    "toeph": "heterogeneous Toeplitz",
+    "toep": "Toeplitz",
+    "ar1h": "heterogeneous autoregressive",
+    "ar1": "autoregressive",
+    "csh": "heterogeneous compound symmetry",
+    "cs": "compound symmetry",
+    "un_un": "unstructured by dimension and day (Kronecker)",
+    "un_ar1_re": "unstructured by dimension, autoregressive by day with a random intercept",
+}
+_DF = {"kenward_roger": "Kenward-Roger", "satterthwaite": "Satterthwaite", "residual": "residual"}
 
 
-def model_blocks(model: Result, labels: Mapping[str, str], result: Result) -> list[Block]:
-    """One model: effects, plots over time, and what exactly was fitted."""
-    name = _METHODS[model["method"]] + (" (primary)" if model["primary"] else "")
+def primary_blocks(result: Result, labels: Mapping[str, str]) -> list[Block]:
+    """The primary model, and the others of the primary endpoint that support it."""
+    [primary] = (model for model in result["models"] if model["primary"])
+    others = [m for m in result["models"] if m["endpoint"] == primary["endpoint"] and m is not primary]
+    blocks = _model_blocks(primary, labels, result)
+    if primary["estimable"]:
+        blocks += _effect_sizes(result["effect_sizes"])
+    return [*blocks, *(block for model in others for block in _model_blocks(model, labels, result))]
+
+
+def secondary_blocks(result: Result, labels: Mapping[str, str]) -> list[Block]:
+    """The models of every other endpoint, under a heading of their own."""
+    primary = next(model["endpoint"] for model in result["models"] if model["primary"])
+    others = [model for model in result["models"] if model["endpoint"] != primary]
+    found = [block for model in others for block in _model_blocks(model, labels, result)]
+    return [Heading("Secondary endpoints"), *found] if found else []
+
+
+def _model_blocks(model: Result, labels: Mapping[str, str], result: Result) -> list[Block]:
+    """One model: effects, with what exactly was fitted, and plots over time."""
+    name = METHODS[model["method"]]
     if not model["estimable"]:
         return [why_not(model, f"{name}, {model['label']}")]
     named = {**model, "timepoint_labels": timepoint_labels(result, model["endpoint"])}
-    blocks: list[Block] = [_effects(name, named)]
-    if model["method"] == "mmrm":
-        blocks += _present(figures_by_arm.means_over_time(named, labels))
-        if model["effect"] == "difference":
-            blocks += _present(figures_by_arm.effects_over_time(named, model["better"]))
-    blocks.append(Paragraph(_fitted(named), "note"))
-    if model["primary"]:
-        blocks += _effect_sizes(result["effect_sizes"])
+    blocks: list[Block] = [_effects(name, named, result)]
+    if model["method"] == "mmrm" and (figure := figures_over_time.over_time(named, labels)):
+        blocks.append(figure)
     return blocks
 
 
@@ -45,7 +70,7 @@ def timepoint_labels(result: Result, endpoint: str) -> dict[str, str]:
     return {cell["timepoint"]: cell["label"] for cell in cells}
 
 
-def _effects(name: str, model: Result) -> Block:
+def _effects(name: str, model: Result, result: Result) -> Block:
     people = model["participants"]
     rows = [
         row(
@@ -64,21 +89,38 @@ def _effects(name: str, model: Result) -> Block:
     ]
     when = model["timepoint_labels"].get(model["at"], model["at"])
     what = "Difference in change" if model["effect"] == "difference_in_change" else "Difference"
+    which = " (primary analysis)" if model["primary"] else ""
     head = ("Comparison", what, "95 % interval", "SE", "df", "t", "p, two-sided")
-    return table(f"{name}: {model['label']}, {when}", head, rows)
+    return table(f"{model['label']}: {name.lower()}{which}, {when.lower()}", head, rows, note=_fitted(model, result))
 
 
-def _fitted(model: Result) -> str:
-    covariates = ", ".join(model["covariates"]) or "none"
-    parts = [f"{model['population']}: {model['subjects']} participants, {model['observations']} values."]
-    parts.append(f"Covariates: {covariates}.")
+def _fitted(model: Result, result: Result) -> str:
+    """Population, what the model adjusts for, and how it was fitted."""
+    names = factor_names(result)
+    covariates = ", ".join(names.get(each, words(each).lower()) for each in model["covariates"]) or "none"
+    sets = {each["code"]: each["label"].lower() for each in result["trial"]["populations"]}
+    population = str(sets.get(model["population"], model["population"]))
+    parts = [f"{population.capitalize()}: {model['subjects']} participants, {model['observations']} values."]
+    parts.append(f"Adjusted for: {covariates}.")
     if model["covariates_left_out"]:
-        parts.append(f"Left out, the same for everybody: {', '.join(model['covariates_left_out'])}.")
+        left_out = ", ".join(names.get(each, words(each).lower()) for each in model["covariates_left_out"])
+        parts.append(f"Left out, the same for everybody: {left_out}.")
+    for name, count in model.get("covariates_missing", {}).items():
+        parts.append(f"{names.get(name, words(name).lower()).capitalize()} is missing for {count}: not in the model.")
+    if model["timepoints_left_out"]:
+        times = ", ".join(model["timepoint_labels"].get(each, each) for each in model["timepoints_left_out"])
+        parts.append(f"Left out, nobody has a value: {times}.")
     if model["method"] == "mmrm":
-        used, planned = model["covariance_structure"], model["covariance_planned"]
-        covariance = f"Covariance {used}" + ("" if used == planned else f" ({planned} as planned did not converge)")
-        parts.append(f"{covariance}; degrees of freedom: {model['df_method'].replace('_', '-')}; REML.")
+        used, planned = COVARIANCES[model["covariance_structure"]], COVARIANCES[model["covariance_planned"]]
+        covariance = f"{used} covariance" + ("" if used == planned else f" ({planned} as planned did not converge)")
+        parts.append(f"{covariance.capitalize()}; {_DF[model['df_method']]} degrees of freedom; REML.")
     return " ".join(parts)
+
+
+def factor_names(result: Result) -> dict[str, str]:
+    """What covariates are called by people."""
+    rows = result["baseline"]["rows"]
+    return {"baseline": "baseline value", **{r["factor"]: r["label"].lower() for r in rows if r.get("factor")}}
 
 
 def _effect_sizes(sizes: Sequence[Result]) -> list[Block]:
@@ -91,7 +133,8 @@ def _effect_sizes(sizes: Sequence[Result]) -> list[Block]:
         )
         for each in sizes
     ]
-    return [table("Standardised differences (Hedges g), as observed", ("", "n", "g", "95 % interval"), rows)]
+    note = "Differences in pooled standard deviations, corrected for small samples; not adjusted for covariates."
+    return [table("Standardised differences as observed", ("", "n", "Hedges g", "95 % interval"), rows, note=note)]
 
 
 def responder_blocks(responders: Result) -> list[Block]:
@@ -152,14 +195,19 @@ def _median(found: Result | None) -> str:
 
 
 def endpoint_tables(descriptives: Sequence[Result], labels: Mapping[str, str]) -> list[Block]:
-    """Means of every endpoint by arm and time."""
-    blocks: list[Block] = []
+    """Means of every endpoint by arm and time, as observed."""
+    rows, empty = [], []
     for endpoint in descriptives:
         if not any(cell["n"] for cell in endpoint["cells"]):
-            blocks.append(Paragraph(f"{endpoint['label']}: no values in this cut.", "missing"))
+            empty.append(Paragraph(f"{endpoint['label']}: no values in this cut.", "missing"))
             continue
         cells = {(cell["timepoint"], cell["arm"]): cell for cell in endpoint["cells"]}
         names = {cell["timepoint"]: cell["label"] for cell in endpoint["cells"]}
-        rows = [row(label, *(mean_sd(cells[code, arm]) for arm in labels)) for code, label in names.items()]
-        blocks.append(table(endpoint["label"], ("Time", *labels), rows))
-    return blocks or [Heading("No endpoints")]
+        rows.append(row(endpoint["label"], *("" for _ in labels), emphasis="strong"))
+        rows += [
+            row(label, *(mean_sd(cells[code, arm]) for arm in labels), emphasis="indent")
+            for code, label in names.items()
+        ]
+    note = "Mean (standard deviation) of the values themselves, all randomised, as observed; in points of the scale."
+    found = [table("All endpoints as observed", ("Endpoint and time", *labels), rows, note=note)] if rows else []
+    return [*found, *empty] or [Paragraph("The plan has no endpoint with a mean.", "note")]

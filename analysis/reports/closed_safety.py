@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis.reports.blocks import Block, Paragraph, row, table
 from analysis.reports.shared_tables import counts, group_head
-from analysis.reports.wording import median_range, words
+from analysis.reports.wording import lower_first, median_range, words
 
 Result = Mapping[str, Any]
 _VITAL_SIGNS = {
@@ -35,11 +35,11 @@ def infusion_day_blocks(found: Result) -> list[Block]:
         for each in found["vital_signs"]
         if any(cell["n"] for cell in each["cells"])
     ]
-    note = "Median (smallest to largest) of each person's extreme after the infusion started."
+    note = "As treated. Median (smallest to largest) of each person's extreme after the infusion started."
     blocks: list[Block] = [table("Infusion day", group_head("", groups), rows, note=note)]
     actions = [row(_ACTIONS[each["action"]], *counts(each["cells"], groups)) for each in found["actions"]]
     blocks.append(table("Safety rules: participants", group_head("", groups), actions))
-    rules = [row(f"{each['rule']} {each['action']}", *counts(each["cells"], groups)) for each in found["rules"]]
+    rules = [row(_rule(each), *counts(each["cells"], groups)) for each in found["rules"]]
     blocks.append(
         table("Safety rules that fired", group_head("Rule", groups), rules)
         if rules
@@ -49,6 +49,13 @@ def infusion_day_blocks(found: Result) -> list[Block]:
     if alerts:
         blocks.append(table("Alerts to the physician", group_head("Alert", groups), alerts, note="Up to the cut."))
     return blocks
+
+
+def _rule(fired: Result) -> str:
+    """S12, infusion held: MOAA/S of 3 or less."""
+    done = _ACTIONS.get(fired["action"].split(" ")[0].upper(), words(fired["action"]))
+    text = fired.get("text", "")
+    return f"{fired['rule']}, {lower_first(done)}" + (f": {text}" if text else "")
 
 
 def _named(sign: Result) -> str:

@@ -6,9 +6,9 @@ Arms have a colour and a shape (Okabe & Ito 2008, safe for colour-blind people);
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import matplotlib as mpl
@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
+
+from analysis.reports.light_svg import lighter
 
 INK, QUIET, LINE, ACCENT, BAD = "#1c2024", "#58616a", "#d5dadf", "#0072b2", "#b02a00"
 COLOURS = ("#0072b2", "#d55e00", "#00694d", "#cc79a7")
@@ -39,36 +41,49 @@ _STYLE: dict[Any, Any] = {
     "ytick.labelcolor": INK,
     "lines.linewidth": 1.5,
     "lines.markersize": 5.5,
-    "figure.facecolor": "white",
+    # What lies behind a drawing is the page's own, on paper and in the dark.
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "text.parse_math": False,
 }
 
 
 @contextmanager
-def canvas(width: float = 6.0, height: float = 3.2) -> Iterator[tuple[Axes, _Drawing]]:
+def canvas(width: float = 6.5, height: float = 2.7) -> Iterator[tuple[Axes, _Drawing]]:
     """Axes to draw on, in inches; afterwards `drawing.svg` holds the figure."""
-    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasSVG(figure)
-        drawing = _Drawing()
+    with _sheet(width, height) as (figure, drawing):
         yield figure.subplots(), drawing
-        drawing.svg = _svg(figure)
+
+
+@contextmanager
+def side_by_side(
+    ratios: Sequence[float], *, width: float = 6.5, height: float = 2.5
+) -> Iterator[tuple[list[Axes], _Drawing]]:
+    """Axes beside each other, each with scales of its own; ratios: their shares of the width."""
+    with _sheet(width, height) as (figure, drawing):
+        yield figure.subplots(1, len(ratios), squeeze=False, width_ratios=ratios).ravel().tolist(), drawing
 
 
 @contextmanager
 def panels(
-    count: int, columns: int, *, width: float = 6.0, height: float = 1.7
+    count: int, columns: int, *, width: float = 6.5, height: float = 1.5
 ) -> Iterator[tuple[list[Axes], _Drawing]]:
     """Several small axes on common scales, in reading order; `height` is that of one row in inches."""
     rows = -(-count // columns)
-    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}):
-        figure = Figure(figsize=(width, height * rows), layout="constrained")
-        FigureCanvasSVG(figure)
-        drawing = _Drawing()
+    with _sheet(width, height * rows) as (figure, drawing):
         every = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel().tolist()
         for unused in every[count:]:
             unused.set_visible(False)
         yield every[:count], drawing
+
+
+@contextmanager
+def _sheet(width: float, height: float) -> Iterator[tuple[Figure, _Drawing]]:
+    with mpl.rc_context({**mpl.rcParamsDefault, **_STYLE}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        drawing = _Drawing()
+        yield figure, drawing
         drawing.svg = _svg(figure)
 
 
@@ -92,7 +107,7 @@ def reference_line(axes: Axes, at: float, label: str, *, vertical: bool = False)
     style: dict[str, Any] = {"color": QUIET, "linewidth": 0.8, "linestyle": (0, (4, 3)), "zorder": 0}
     if vertical:
         axes.axvline(at, **style)
-        axes.annotate(label, (at, 1), xycoords=("data", "axes fraction"), xytext=(3, -9), **_LABEL)
+        axes.annotate(label, (at, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), ha="center", **_LABEL)
     else:
         axes.axhline(at, **style)
         axes.annotate(label, (1, at), xycoords=("axes fraction", "data"), xytext=(-2, 3), ha="right", **_LABEL)
@@ -116,6 +131,24 @@ def label_at(axes: Axes, x: float, y: float, text: str, color: str, *, dx: float
         fontweight="bold",
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85},
     )
+
+
+def label_ends(axes: Axes, x: float, ends: Sequence[tuple[float, str, str]]) -> None:
+    """A direct label at the end of each line (height, text, colour), moved apart where two would overlap."""
+    low, high = axes.get_ylim()
+    places = apart([height for height, _, _ in ends], 0.09 * abs(high - low))
+    for (_, text, color), height in zip(ends, places, strict=True):
+        label_at(axes, x, height, text, color, dx=9)
+
+
+def apart(heights: Sequence[float], least: float) -> list[float]:
+    """The heights, moved as little as needed so that neighbours stand at least so far from each other."""
+    order = sorted(range(len(heights)), key=lambda index: heights[index])
+    placed = list(heights)
+    for lower, upper in pairwise(order):
+        placed[upper] = max(placed[upper], placed[lower] + least)
+    shift = sum(placed) / len(placed) - sum(heights) / len(heights) if placed else 0.0
+    return [each - shift for each in placed]
 
 
 def box(axes: Axes, x: float, y: float, width: float, height: float, text: str, *, filled: bool) -> None:
@@ -147,18 +180,4 @@ _LABEL: dict[str, Any] = {"textcoords": "offset points", "fontsize": 8, "color":
 def _svg(figure: Figure) -> str:
     stream = io.StringIO()
     figure.savefig(stream, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return _lighter(stream.getvalue())
-
-
-def _lighter(svg: str) -> str:
-    """The same drawing in half the bytes: hundredths of a point are enough for a path, and nobody reads the layout."""
-    body = svg[svg.index("<svg") :]
-    paths = re.sub(r' d="[^"]+"', lambda found: _NUMBER.sub(_hundredths, found[0]), body)
-    return re.sub(r"\s*\n\s*", " ", re.sub(r"<!--.*?-->", "", paths))
-
-
-def _hundredths(found: re.Match[str]) -> str:
-    return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
-
-
-_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+    return lighter(stream.getvalue())

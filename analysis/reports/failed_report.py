@@ -35,14 +35,15 @@ def failed_report(result: Result) -> Report:
         running=f"{about['study']} closed report. For the DSMB and the unblinded statistician only.",
         about=facts,
         answer="No decision: the data of this look broke the calculation.",
-        blocks=(
+        first=(
             Paragraph(result["why"], "missing"),
             Paragraph(
                 "At the open door this look counts as reported, so that nobody there can tell. The unblinded "
                 "statistician reads the details under failures; after a correction, an unplanned look repeats it.",
                 "note",
             ),
-            table("Source", ("Item", "Value"), source, texts=[1]),
+            table("Source", ("", "Value"), source, texts=[1]),
         ),
+        blocks=(),
         day=(taken.year, taken.month, taken.day),
     )

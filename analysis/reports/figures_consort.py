@@ -76,7 +76,7 @@ def _numbers(arms: Sequence[Result]) -> Any:
     ]
     reasons = dict.fromkeys(each["label"] for arm in arms for each in arm["withdrawal_reasons"])
     rows += [(f"Withdrawn: {words(reason).lower()}", *(_reason(arm, reason) for arm in arms)) for reason in reasons]
-    return table("Flow of participants", ("", *(arm["code"] for arm in arms)), rows)
+    return table("flow of participants", ("", *(arm["code"] for arm in arms)), rows)
 
 
 def _reason(arm: Result, reason: str) -> str:

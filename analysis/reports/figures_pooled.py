@@ -41,7 +41,7 @@ def recruitment(enrolment: Result) -> Figure | None:
     ]
     words = f"{total[-1]} randomised by {month(months[-1]['month'])}"
     words += f", {number(planned[-1], 0)} planned by then." if planned[-1] is not None else "."
-    data = table("Recruitment by month", ("Month", "Randomised", "In all", "Planned pace"), rows)
+    data = table("recruitment by month", ("Month", "Randomised", "In all", "Planned pace"), rows)
     return Figure("Recruitment against plan", drawing.svg, words, data)
 
 
@@ -139,7 +139,7 @@ def _pattern_table(labels: Sequence[str], rows: Sequence[tuple[str, int, Result]
         for code, _, each in rows
     ]
     head = (*(["Arm"] if by_arm else []), *labels, "Participants")
-    return table("Patterns of missing values", head, lines, texts=tuple(range(1, len(head) - 1)))
+    return table("patterns of missing values", head, lines, texts=tuple(range(1, len(head) - 1)))
 
 
 def adverse_events_by_grade(safety: Result) -> Figure | None:

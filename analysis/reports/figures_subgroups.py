@@ -32,18 +32,23 @@ def forest(subgroups: Result) -> Figure:
                 label, (0, -place), xycoords=("axes fraction", "data"), xytext=(-6, 0), textcoords="offset points",
                 ha="right", va="center", fontsize=8, fontweight=weight, color=INK,
             )  # fmt: skip
+        axes.annotate(
+            f"Difference (95 % interval)   n {active} / {reference}", (1, 1), xycoords="axes fraction", xytext=(6, 2),
+            textcoords="offset points", fontsize=8, color=QUIET,
+        )  # fmt: skip
         axes.set_yticks([])
-        axes.set_ylim(-len(lines) + 0.3, 1.3)
+        axes.set_ylim(-len(lines) + 0.3, 0.8)
         side = "left" if subgroups["better"] == "lower" else "right"
-        axes.set_xlabel(f"{active} minus {reference} (better for {active} to the {side})")
+        axes.set_xlabel(f"{active} minus {reference}, points (better for {active} to the {side})")
     data = table(
-        f"Effect by subgroup: {subgroups['label']}",
+        "effect by subgroup",
         ("", f"n {active}, {reference}", "Difference", "95 % interval", "Drawn to the mean", "p of difference"),
         _rows(subgroups),
         note="A test asks whether levels differ; no level has a p of its own.",
     )
     words = "; ".join(f"{label} {number(e['estimate'])} ({interval(e)})" for label, e in lines if e and e["estimable"])
-    return Figure("The primary effect by subgroup", drawing.svg, words + ".", data)
+    note = f"{subgroups['label']}. Squares grow with the number of participants; dotted: everybody."
+    return Figure("The primary effect by subgroup", drawing.svg, words + ".", data, note)
 
 
 def _lines(subgroups: Result) -> list[tuple[str, Result | None]]:
@@ -76,7 +81,7 @@ def _line(axes: Axes, height: int, each: Result | None, largest: int, arms: tupl
     share = sum(each["n"].values()) / largest
     axes.plot([each["lower"], each["upper"]], [height, height], color=ACCENT, linewidth=1)
     axes.plot(each["estimate"], height, color=ACCENT, marker="s", markersize=3 + 5 * share**0.5)
-    axes.annotate(f"{number(each['estimate'])} ({interval(each)})  n {n}", (1, height), **at_right)
+    axes.annotate(f"{number(each['estimate'])} ({interval(each)})   {n}", (1, height), **at_right)
 
 
 def _rows(subgroups: Result) -> list[Row]:
@@ -102,7 +107,7 @@ def tipping(analysis: Result) -> Figure:
     """The effect as imputed values of the active arm are made worse, step by step."""
     steps = analysis["steps"]
     deltas, values = [each["delta"] for each in steps], [each["estimate"] for each in steps]
-    with canvas(height=2.5) as (axes, drawing):
+    with canvas(height=2.2) as (axes, drawing):
         zero_line(axes)
         axes.fill_between(
             deltas, [each["lower"] for each in steps], [each["upper"] for each in steps], color=ACCENT, alpha=0.15, lw=0
@@ -110,12 +115,12 @@ def tipping(analysis: Result) -> Figure:
         axes.plot(deltas, values, color=ACCENT, marker="o", markersize=3.5)
         if analysis["tipping_delta"] is not None:
             reference_line(axes, analysis["tipping_delta"], "interval reaches no effect", vertical=True)
-        axes.set_xlabel(f"Imputed values of {analysis['active']} shifted by")
-        axes.set_ylabel("Difference")
+        axes.set_xlabel(f"Imputed values of {analysis['active']} shifted by (points)")
+        axes.set_ylabel("Difference (points)")
         axes.xaxis.set_major_formatter(lambda value, _: number(value, 1))
-        axes.yaxis.set_major_formatter(lambda value, _: number(value, 1))
+        axes.yaxis.set_major_formatter(lambda value, _: number(value, 2))
     rows = [(number(each["delta"]), number(each["estimate"]), interval(each)) for each in steps]
-    data = table("Effect by delta", ("Delta", "Difference", "95 % interval"), rows)
+    data = table("effect by delta", ("Delta", "Difference", "95 % interval"), rows)
     return Figure(analysis["label"], drawing.svg, _tipped(analysis), data)
 
 

@@ -11,6 +11,7 @@ from analysis.reports.shared_tables import (
     adverse_event_tables,
     baseline_table,
     disposition_tables,
+    not_finite_blocks,
     provenance,
     report_of,
     why_not,
@@ -29,6 +30,7 @@ def open_report(result: Result) -> Report:
         audience=AUDIENCE,
         readers="For everyone in the study.",
         answer=_answer(result),
+        first=_first(result),
         blocks=_blocks(result),
     )
 
@@ -39,16 +41,18 @@ def _answer(result: Result) -> str:
     return f"{enrolment['randomised']} participants{planned} are randomised. All figures are for all arms together."
 
 
+def _first(result: Result) -> list[Block]:
+    pace = _present(figures_pooled.recruitment(result["enrolment"]))
+    return [_three_numbers(result), *pace, *_enrolment(result["enrolment"])]
+
+
 def _blocks(result: Result) -> list[Block]:
-    blocks: list[Block] = [_three_numbers(result)]
-    blocks += _present(figures_pooled.recruitment(result["enrolment"]))
-    blocks += [Heading("Enrolment", page=True), *_enrolment(result["enrolment"])]
-    blocks.append(Heading("Participants"))
+    blocks: list[Block] = [Heading("Participants", page=True)]
     blocks.append(figures_pooled.participant_flow(result["screening"], result["disposition"]))
     blocks += _failures(result["screening"]) + disposition_tables(result["disposition"])
-    blocks += [Heading("Quality of the data", page=True), *_quality(result["data_quality"])]
-    blocks += [Heading("Before treatment", page=True), baseline_table(result["baseline"])]
-    blocks += [Heading("Safety, all arms together", page=True)]
+    blocks += [Heading("Before treatment"), baseline_table(result["baseline"])]
+    blocks += [Heading("Quality of the data"), *_quality(result["data_quality"])]
+    blocks += [Heading("Safety, all arms together")]
     blocks += _present(figures_pooled.adverse_events_by_grade(result["safety"]))
     blocks += adverse_event_tables(result["safety"])
     return blocks + provenance(result)
@@ -92,27 +96,30 @@ def _failures(screening: Result) -> list[Block]:
 
 
 def _quality(quality: Result) -> list[Block]:
-    blocks: list[Block] = [_visits(quality["visits"])]
-    blocks += [_forms(quality["forms"]), _diary(quality["diary"]), _late_entry(quality["late_entry"])]
+    blocks: list[Block] = [_visits(quality["visits"], quality["forms"])]
+    blocks += [_forms(quality["forms"]), _diary(quality["diary"])]
     patterns = quality["missing_patterns"]
     blocks += _present(figures_pooled.missing_patterns(patterns))
     blocks.append(_deviations(quality["deviations"]))
     blocks.append(Paragraph(f"Queries: {quality['queries']['why']}", "note"))
+    blocks += not_finite_blocks(quality["not_finite"])
     return blocks
 
 
-def _visits(visits: Sequence[Result]) -> Block:
+def _visits(visits: Sequence[Result], forms: Result) -> Block:
     if not visits:
-        return Paragraph("No visit is due yet.", "missing")
+        return Paragraph("Visits: none is due yet.", "missing")
+    names: dict[str, str] = {each["visit"]: each["label"] for each in forms["rows"]} if forms["estimable"] else {}
     rows = [
         row(
-            each["visit"],
+            names.get(str(each["visit"]), str(each["visit"])),
             *(str(each[key]) for key in ("due", "done", "missed", "overdue")),
             count(each["out_of_window"], each["done"]),
         )
         for each in visits
     ]
-    return table("Visits", ("Visit", "Due", "Done", "Missed", "Overdue", "Out of window"), rows)
+    note = "Visits due by the data date; out of window in per cent of those done."
+    return table("Visits", ("Visit", "Due", "Done", "Missed", "Overdue", "Out of window"), rows, note=note)
 
 
 def _forms(forms: Result) -> Block:
@@ -127,8 +134,10 @@ def _forms(forms: Result) -> Block:
         )
         for each in forms["rows"]
     ]
-    hidden = ", ".join(forms["left_out"])
-    note = "Of visits that took place." + (f" Not in the blinded cut: {hidden}." if hidden else "")
+    hidden = len(forms["left_out"])
+    note = "Of visits that took place."
+    if hidden:
+        note += f" {hidden} questionnaires of the infusion day could tell the arm: they are not in the blinded cut."
     return table("Questionnaires", ("Visit", "Due", "Complete", "Partial", "Not done", "Missing"), rows, note=note)
 
 
@@ -140,16 +149,6 @@ def _diary(diary: Result) -> Block:
         for each in diary["rows"]
     ]
     return table("Diary days", ("Period", "Due", "With an entry"), rows)
-
-
-def _late_entry(late: Result) -> Block:
-    if not late["n"]:
-        return Paragraph("No form has been entered yet.", "missing")
-    share = late["late"]
-    return Paragraph(
-        f"Entry: half of the {late['n']} forms were entered within {number(late['median'], 1)} days of being answered; "
-        f"{share['count']} ({number(share['percent'], 1)} %) took more than {late['late_after_days']} days."
-    )
 
 
 def _deviations(deviations: Sequence[Result]) -> Block:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable
+import re
 from html import escape
+from itertools import count
 
 from analysis.reports.blocks import Block, Cell, Facts, Figure, Heading, Paragraph, Report, Row, Table
 
@@ -12,30 +12,87 @@ _STYLE_SHEET = "/static/trialsite/report.css"
 
 
 def html_page(report: Report) -> str:
-    """The page: running title, title block, answer, then the blocks in sections."""
-    return "\n".join(
-        [
-            "<!DOCTYPE html>",
-            f'<html lang="{report.language}">',
-            "<head>",
-            '<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(report.title)}</title>",
-            f'<link rel="stylesheet" href="{_STYLE_SHEET}">',
-            "</head>",
-            "<body>",
+    """The page: running title, title block, answer, contents, then the blocks in sections."""
+    return _Page().whole(report)
+
+
+class _Page:
+    """Gives every section, table and figure of one page a name of its own."""
+
+    def __init__(self) -> None:
+        self.names = count(1)
+
+    def whole(self, report: Report) -> str:
+        headings = [block for block in report.blocks if isinstance(block, Heading)]
+        places = {id(heading): f"s{number}" for number, heading in enumerate(headings, start=1)}
+        links = "".join(f'<li><a href="#{places[id(each)]}">{escape(each.text)}</a></li>' for each in headings)
+        body = [
             f'<div class="running"><span>{escape(report.running)}</span>',
             f"<strong>{escape(report.audience)}</strong></div>",
             '<main class="report">',
             _title_block(report),
             f'<p class="answer">{escape(report.answer)}</p>',
-            *_sections(report.blocks),
+            *(self.block(block) for block in report.first),
+            *([f'<nav aria-labelledby="c"><h2 id="c">Contents</h2><ol>{links}</ol></nav>'] if links else []),
+            *self.sections(report, places),
             "</main>",
-            "</body>",
-            "</html>",
-            "",
         ]
-    )
+        head = (
+            f'<!DOCTYPE html>\n<html lang="{report.language}"><head><meta charset="utf-8">'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">'
+            f'<title>{escape(report.title)}</title><link rel="stylesheet" href="{_STYLE_SHEET}"></head>'
+        )
+        return "\n".join([head, "<body>", *body, "</body></html>", ""])
+
+    def sections(self, report: Report, places: dict[int, str]) -> list[str]:
+        """Everything from one heading to the next is a section."""
+        parts, open_section = [], False
+        for block in report.blocks:
+            if isinstance(block, Heading):
+                parts += ["</section>"] if open_section else []
+                parts.append(f'<section><h2 id="{places[id(block)]}">{escape(block.text)}</h2>')
+                open_section = True
+            else:
+                parts.append(self.block(block))
+        return parts + (["</section>"] if open_section else [])
+
+    def block(self, block: Block) -> str:
+        match block:
+            case Heading():
+                return f"<h2>{escape(block.text)}</h2>"
+            case Paragraph():
+                kind = f" class={block.tone}" if block.tone else ""
+                return f"<p{kind}>{escape(block.text)}</p>"
+            case Facts():
+                return _facts(block)
+            case Table():
+                return self.table(block)
+            case Figure():
+                return self.figure(block)
+
+    def figure(self, figure: Figure) -> str:
+        """The drawing stands in the page itself, so that the dark recolours it; its names must not be another's."""
+        own = f"f{next(self.names)}"
+        drawing = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{own}", figure.svg)
+        drawing = drawing.replace(' xmlns="http://www.w3.org/2000/svg"', "")
+        named = drawing.replace("<svg", f'<svg role="img" aria-label="{escape(figure.alternative)}"', 1)
+        data = f"<details><summary>{_DATA}</summary>{self.table(figure.data)}</details>" if figure.data else ""
+        caption = f"<figcaption>{escape(figure.caption)}</figcaption>"
+        return f'<figure>{caption}<div class="plot" tabindex=0>{named}</div>{_note(figure.note)}{data}</figure>'
+
+    def table(self, table: Table) -> str:
+        """Cells are numbers, at the right, unless they are of class t; a wide table scrolls by itself."""
+        name = f"t{next(self.names)}"
+        head = "".join(_cell(cell, "th", " scope=col", index, table) for index, cell in enumerate(table.head))
+        rows = "".join(_row(row, table) for row in table.rows)
+        return (
+            f'<div class=scroll tabindex=0 role=region aria-labelledby="{name}">'
+            f'<table><caption id="{name}">{escape(table.caption)}</caption><thead><tr>{head}'
+            f"<tbody>{rows}</table></div>{_note(table.note)}"
+        )
+
+
+_DATA = "The data of this figure"
 
 
 def _title_block(report: Report) -> str:
@@ -46,32 +103,6 @@ def _title_block(report: Report) -> str:
     )
 
 
-def _sections(blocks: Iterable[Block]) -> list[str]:
-    """Everything from one heading to the next is a section."""
-    parts, open_section = [], False
-    for block in blocks:
-        if isinstance(block, Heading):
-            parts += ["</section>"] if open_section else []
-            parts.append("<section>")
-            open_section = True
-        parts.append(_block(block))
-    return parts + (["</section>"] if open_section else [])
-
-
-def _block(block: Block) -> str:
-    match block:
-        case Heading():
-            return f"<h2>{escape(block.text)}</h2>"
-        case Paragraph():
-            return f'<p class="{block.tone}">{escape(block.text)}</p>' if block.tone else f"<p>{escape(block.text)}</p>"
-        case Facts():
-            return _facts(block)
-        case Table():
-            return _table(block)
-        case Figure():
-            return _figure(block)
-
-
 def _facts(facts: Facts) -> str:
     items = "".join(
         f"<div><dt>{escape(name)}</dt><dd><strong>{escape(value)}</strong><span>{escape(small)}</span></dd></div>"
@@ -80,36 +111,25 @@ def _facts(facts: Facts) -> str:
     return f'<dl class="facts">{items}</dl>'
 
 
-def _figure(figure: Figure) -> str:
-    image = base64.b64encode(figure.svg.encode()).decode()
-    data = ""
-    if figure.data:
-        data = f"<details><summary>The data of this figure</summary>{_table(figure.data)}</details>"
-    return (
-        f"<figure><figcaption>{escape(figure.caption)}</figcaption>"
-        f'<div class="plot"><img src="data:image/svg+xml;base64,{image}" alt="{escape(figure.alternative)}"></div>'
-        f"{data}</figure>"
-    )
-
-
-def _table(table: Table) -> str:
-    head = "".join(_cell(cell, "th", ' scope="col"', index, table) for index, cell in enumerate(table.head))
-    rows = "".join(_row(row, table) for row in table.rows)
-    note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.caption)}">'
-        f"<table><caption>{escape(table.caption)}</caption><thead><tr>{head}</tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>{note}"
-    )
+def _note(text: str) -> str:
+    return f"<p class=note>{escape(text)}</p>" if text else ""
 
 
 def _row(row: Row, table: Table) -> str:
-    first = _cell(row.cells[0], "th", ' scope="row"', 0, table)
-    rest = "".join(_cell(cell, "td", "", index, table) for index, cell in enumerate(row.cells[1:], start=1))
-    return f'<tr class="{row.emphasis}">{first}{rest}</tr>' if row.emphasis else f"<tr>{first}{rest}</tr>"
+    across = f" colspan={len(row.cells)}" if row.alone else ""
+    first = _cell(row.cells[0], "th", f" scope=row{across}", 0, table)
+    rest = (
+        ""
+        if row.alone
+        else "".join(_cell(cell, "td", "", index, table) for index, cell in enumerate(row.cells[1:], start=1))
+    )
+    return f"<tr class={row.emphasis}>{first}{rest}" if row.emphasis else f"<tr>{first}{rest}"
 
 
 def _cell(cell: Cell, tag: str, scope: str, index: int, table: Table) -> str:
-    kind = "" if index == 0 or index in table.texts else ' class="number"'
+    """A cell without its end, which HTML knows by the next. A corner without a word is no header of anything."""
+    if tag == "th" and not cell.text and not cell.small:
+        return "<td>"
+    kind = " class=t" if index in table.texts else ""
     small = f" <small>{escape(cell.small)}</small>" if cell.small else ""
-    return f"<{tag}{scope}{kind}>{escape(cell.text)}{small}</{tag}>"
+    return f"<{tag}{scope}{kind}>{escape(cell.text)}{small}"

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from analysis.reports.blocks import Block, Cell, Heading, Paragraph, Report, Row, Table, row, table
+from analysis.reports.numbering import numbered
+from analysis.reports.reading_guide import guide
 from analysis.reports.wording import count, day, mean_sd, moment, words
 
 Result = Mapping[str, Any]
@@ -32,10 +34,20 @@ def disposition_tables(disposition: Result) -> list[Block]:
     return blocks
 
 
+def deviation_blocks(result: Result) -> list[Block]:
+    """Participants with a deviation from the protocol, by kind and severity."""
+    groups, found = result["disposition"]["groups"], result["deviations"]
+    if not found:
+        return [Paragraph("No deviation from the protocol is recorded.", "note")]
+    rows = [row(f"{words(each['kind'])}, {each['severity']}", *counts(each["cells"], groups)) for each in found]
+    note = "Participants with at least one, in per cent of those randomised."
+    return [table("Deviations from the protocol", group_head("Kind and severity", groups), rows, note=note)]
+
+
 def baseline_table(baseline: Result) -> Table:
     rows = [_baseline_row(each, baseline["groups"]) for each in baseline["rows"]]
-    note = "Numbers are means (standard deviation); shares are of those known."
-    return table("Before treatment", group_head("", baseline["groups"]), rows, note=note)
+    note = "All randomised. Numbers are means (standard deviation); shares are of those known."
+    return table("Participants before treatment", group_head("", baseline["groups"]), rows, note=note)
 
 
 def _baseline_row(line: Result, groups: Sequence[Result]) -> Row:
@@ -45,7 +57,7 @@ def _baseline_row(line: Result, groups: Sequence[Result]) -> Row:
         missing = any(cell["missing"] for cell in line["cells"])
         cells = [Cell("", f"missing {cell['missing']}" if missing else "") for cell in line["cells"]]
         return row(line["label"], *cells, emphasis="strong")
-    return row(line["label"], *counts(line["cells"], groups), emphasis="indent")
+    return row(line.get("text", line["label"]), *counts(line["cells"], groups), emphasis="indent")
 
 
 def adverse_event_tables(safety: Result) -> list[Block]:
@@ -101,6 +113,12 @@ def why_not(section: Result, what: str) -> Paragraph:
     return Paragraph(f"{what}: not estimable. {section['why']}", "missing")
 
 
+def not_finite_blocks(found: Sequence[Result]) -> list[Block]:
+    """Infinite values, which count as missing and should be corrected."""
+    texts = (f"{each['label']}: {each['count']}" for each in found)
+    return [Paragraph(f"Infinite values count as missing: {'; '.join(texts)}.", "missing")] if found else []
+
+
 def provenance(result: Result) -> list[Block]:
     """Where every number of the report comes from, and what its words mean."""
     trial, about = result["trial"], result.get("about", {})
@@ -124,8 +142,8 @@ def provenance(result: Result) -> list[Block]:
     ]
     sets = [(f"{each['code']} {each['label']}", each["definition"]) for each in trial["populations"]]
     return [
-        Heading("Where this comes from", page=True),
-        table("Source", ("Item", "Value"), origin, texts=[1]),
+        Heading("Where this comes from"),
+        table("Source", ("", "Value"), origin, texts=[1]),
         *_plan_changes(about.get("plan", {})),
         table("Estimand of the primary endpoint", ("Attribute", "As planned"), meaning, texts=[1]),
         table("Analysis sets", ("Set", "Definition"), sets, texts=[1]),
@@ -139,10 +157,12 @@ def _signature(plan: Result) -> str:
 
 
 def _plan_changes(plan: Result) -> list[Block]:
-    """What the plan changed against the version before it, with the reason; nothing for a first version."""
+    """What the plan changed against the version before it, with the reason."""
     changes = plan.get("changes", ())
     if not changes:
-        return []
+        return [
+            Paragraph("The plan has not been changed: this is its first version, or it equals the one before.", "note")
+        ]
     rows = [(each["path"], _in_words(each["before"]), _in_words(each["after"])) for each in changes]
     caption = "Changes of the plan against the version before"
     return [table(caption, ("Place", "Before", "Now"), rows, note=plan["change_reason"], texts=[1, 2])]
@@ -154,21 +174,33 @@ def _in_words(value: object) -> str:
 
 
 def report_of(
-    result: Result, *, kind: str, audience: str, readers: str, answer: str, blocks: Sequence[Block]
+    result: Result,
+    *,
+    kind: str,
+    audience: str,
+    readers: str,
+    answer: str,
+    first: Sequence[Block],
+    blocks: Sequence[Block],
 ) -> Report:
-    """A report with its title block. kind: open or closed report; readers: a sentence that says for whom it is."""
+    """A report with its title block and its guide for readers, everything in it numbered.
+
+    kind: open or closed report; readers: a sentence that says for whom it is; first: the first page under the answer.
+    """
     trial = result["trial"]
     taken = datetime.fromisoformat(trial["cut_taken_at"])
-    return Report(
+    whole = Report(
         title=f"{trial['study']}: {kind}" + (f", look {trial['look']}" if trial["look"] else ""),
         subtitle=trial["title"],
         audience=audience,
         running=f"{trial['study']} {kind}. {readers}",
         about=_title_facts(result),
         answer=answer,
-        blocks=tuple(blocks),
+        first=tuple(first),
+        blocks=(*guide(result, [*first, *blocks]), *blocks),
         day=(taken.year, taken.month, taken.day),
     )
+    return numbered(whole)
 
 
 def _title_facts(result: Result) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,7 @@ from analysis.reports.blocks import Cell
 NONE = "–"
 # As wide as a digit, so that right-aligned numbers of different length stay under each other.
 _FIGURE_SPACE = "\u2007"
+_RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -34,6 +35,12 @@ def p_value(p: float | None) -> str:
     if p is None:
         return NONE
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def scientific(value: float) -> str:
+    """3.14 × 10⁻⁶."""
+    digits, _, power = f"{value:.2e}".partition("e")
+    return f"{digits} × 10{str(int(power)).translate(_RAISED)}".replace("-", "\u2212")
 
 
 def count(cell: Mapping[str, Any], base: int | None = None) -> Cell:
@@ -66,6 +73,11 @@ def n_missing(cell: Mapping[str, Any]) -> str:
 def words(code: str) -> str:
     """Lack of efficacy, from lack_of_efficacy."""
     return code.replace("_", " ").capitalize()
+
+
+def lower_first(text: str) -> str:
+    """A sentence's beginning, to stand within another."""
+    return text[:1].lower() + text[1:]
 
 
 def day(value: str | date | None) -> str:

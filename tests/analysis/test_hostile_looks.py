@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from analysis.interim import closed_result, open_result
-from analysis.reports import render_html
+from analysis.reports import render
 from tests.analysis.kalm_cut import KalmTrial, kalm_trial, quick_plan
 
 # One sensitivity analysis says as much about hostile data as four.
@@ -27,7 +27,7 @@ def whole_look(trial: KalmTrial, folder: Path) -> dict[str, Any]:
     closed = closed_result(cut, restricted, trial.arms, PLAN, [], look=1)
     for result in (opened, closed):
         assert json.loads(json.dumps(result, allow_nan=False)) == result
-    page = render_html({**closed, "about": ABOUT})
+    page, _ = render({**closed, "about": ABOUT})
     assert "Traceback" not in page
     assert ">nan<" not in page.lower()
     return closed

@@ -12,7 +12,7 @@ from scipy import stats
 from analysis.canonical import canonical_json
 from analysis.interim import closed_result, masked_result
 from analysis.masking import draw_labels
-from analysis.reports import render_html
+from analysis.reports import render
 from tests.analysis.kalm_cut import KalmTrial, kalm_trial, quick_plan
 
 PLAN = quick_plan()
@@ -88,7 +88,7 @@ def test_what_knows_the_active_arm_is_left_out(trial, cut, masked):
 
 def test_the_masked_report_shows_both_arms_and_names_none(masked):
     about = {"look": 1, "plan_sha256": "0" * 64, "code_version": "0.1.0+test"}
-    page = render_html({**masked, "about": about})
+    page, _ = render({**masked, "about": about})
     shown = page.split("Where this comes from")[0]
     assert "Arm A" in shown
     assert "Arm B" in shown
@@ -103,7 +103,7 @@ def test_a_report_shows_who_signed_the_plan_and_what_it_changed(masked):
         "changes": [{"path": "subgroups.factors[1]", "before": "site", "after": "(absent)"}],
     }
     about = {"look": 1, "plan_sha256": "0" * 64, "code_version": "0.1.0+test"}
-    page = render_html({**masked, "about": {**about, "plan": plan}})
+    page, _ = render({**masked, "about": {**about, "plan": plan}})
     for words in ("Stella Moreau (statistician)", "one subgroup only", "subgroups.factors[1]", "(absent)"):
         assert words in page
-    assert "not signed" in render_html({**masked, "about": about})
+    assert "not signed" in render({**masked, "about": about})[0]

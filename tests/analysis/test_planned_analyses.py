@@ -15,7 +15,7 @@ from analysis.datasets import Trial, load_trial
 from analysis.interim import closed_result
 from analysis.interim.groups import by_arm
 from analysis.interim.order_of_testing import order_of_testing
-from analysis.reports import render_html
+from analysis.reports import render
 from analysis.reports.wording import number
 from analysis.statistics import ancova, blinding, imputation, proportions, sequential
 from analysis.statistics import stopping_rules as rules
@@ -320,7 +320,7 @@ def test_a_secondary_of_an_earlier_look_counts_once_the_primary_is_rejected():
 
 def test_the_closed_report_shows_every_one_of_them_in_its_own_numbers(look):
     about = {"look": 1, "plan_sha256": "0" * 64, "code_version": "0.1.0+test"}
-    page = render_html({**look, "about": about})
+    page, _ = render({**look, "about": about})
     ket = cell(look["stopping_rules"][0], "KET")
     expected = [
         "Safety stopping rules",
