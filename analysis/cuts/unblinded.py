@@ -142,7 +142,10 @@ def _write(folder: Path, tables: Mapping[str, pa.Table], about: Mapping[str, str
     files = {}
     for name, table in tables.items():
         path = folder / name
-        pq.write_table(table, path, compression="zstd")
+        with pq.ParquetWriter(path, table.schema, compression="zstd") as writer:
+            # A group of no rows has no statistics to count from.
+            if table.num_rows:
+                writer.write_table(table)
         columns = [{"name": c.name, "type": str(c.type), "label": _LABELS[c.name]} for c in table.schema]
         counted = counted_in_file(path)
         files[name] = {"kind": name.removesuffix(".parquet"), **file_entry(path, counted, columns)}

@@ -309,6 +309,7 @@ def test_the_unblinded_cut_holds_the_arm_of_each_participant_randomised_in_the_c
     # The list gives its odd rows PLA and its even rows KET.
     assert arms.to_dict() == dict(zip([p.pk for p in trial.participants], ["PLA", "KET"] * 2, strict=False))
     assert {path.stat().st_mode & 0o277 for path in [folder, *folder.iterdir()]} == {0}
+    assert counted_in_file(folder / "concentration.parquet") == Counted(0, 0), "no laboratory has sent any yet"
     reads = as_role("auditor").execute("SELECT actor, purpose FROM audit.arm_read").fetchall()
     purpose = f"unblinded data cut {cut.name}"
     assert reads == [("unblinded worker", purpose), ("unblinded worker", f"concentrations: {purpose}")]
