@@ -34,4 +34,4 @@ def _why_not(text: str, decimal: str) -> str:
     if _NUMBER.fullmatch(text.replace(other, ".")):
         sign = "comma" if other == "," else "point"
         return f"The decimal sign is a {sign}, where the mapping says '{decimal}'. Set file.decimal if all are so."
-    return "This is not a number. If it stands for no value, name it under 'missing' in the mapping."
+    return "This is not a number. If it stands for no value, name it among the codes for that ('missing' in a mapping)."

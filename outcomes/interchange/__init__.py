@@ -2,15 +2,15 @@
 
 | module | does |
 |---|---|
-| sources, formats, limits, refused | files as they are brought: which format, how large, and how they are refused |
+| sources, formats, limits, apart, refused | files as they are brought: which format, how large, read first on their own, how refused |
 | element, cells, document | what every format is read into: definitions as a tree, values at their addresses |
 | xml_events, odm_schema, odm_reading, odm_clinical, odm_checking | ODM-XML in, piece by piece, held against itself |
 | odm_kept, odm_writing | ODM-XML out, with what ODM has no place for |
-| tables, json_rows, redcap_* | REDCap's dictionary, records and events |
+| tables, spreadsheets, json_rows, redcap_* | REDCap's dictionary, records and events |
 | fhir_* | questionnaires and their responses |
 | definitions, value_rules, instrument_drafts | what a file defines, the rules of its values, drafts of instruments |
 | reading | any of these files to a document |
 | difference, planning, stored | a document against what is stored |
 | taking, reporting, exporting | taken whole or not at all; what was done; out again |
-| records_mapping, answers | which values are answers here, through the verbs of responses |
+| records_mapping, answers_* | which values are answers here, through the verbs of responses; saved mappings |
 """

@@ -30,6 +30,9 @@ def read_fhir(content: bytes, *, name: str, stored: Element | None = None) -> Do
     which no questionnaire has.
     """
     resources = _resources(parse_json(content, name=name), name)
+    if met := next(iter(_of_other_versions(resources)), None):
+        what = f"This is FHIR {met[1]} ({met[0]!r} stands in it)"
+        raise refuse_file(name, f"{what}; R4 is read here. Export it as FHIR R4.")
     if wrong := next(iter(_misshapen(resources)), None):
         raise refuse_file(name, f"{wrong} is not what FHIR R4 has there.")
     questionnaires = [each for each in resources if each["resourceType"] == QUESTIONNAIRE]
@@ -86,6 +89,33 @@ def _misshapen(value: Any) -> Iterator[str]:
         if (key in _LISTS and not is_list) or (key in _OBJECTS and not isinstance(held, dict)):
             yield f"{key!r}"
         yield from _misshapen(held)
+
+
+# Names that one version has in these resources, and R4 has not.
+_OF_OTHERS = {
+    "option": "STU3",
+    "options": "STU3",
+    "hasAnswer": "STU3",
+    "answerConstraint": "R5",
+    "disabledDisplay": "R5",
+    "versionAlgorithmString": "R5",
+    "versionAlgorithmCoding": "R5",
+    "copyrightLabel": "R5",
+}
+
+
+def _of_other_versions(value: Any) -> Iterator[tuple[str, str]]:
+    """Names that say that a resource is of another version of FHIR, with that version."""
+    for each in value if isinstance(value, list) else ():
+        yield from _of_other_versions(each)
+    for key, held in value.items() if isinstance(value, dict) else ():
+        if key in _OF_OTHERS:
+            yield key, _OF_OTHERS[key]
+        if key == "questionnaire" and isinstance(held, dict):
+            yield key, "STU3"
+        if key == "type" and held == "coding":
+            yield "coding", "R5"
+        yield from _of_other_versions(held)
 
 
 def _unbundled(parsed: Any) -> list[Any]:

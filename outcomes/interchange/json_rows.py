@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from outcomes.imports.refusals import ImportRefused
 from outcomes.interchange import limits
 from outcomes.interchange.refused import LineRefusal, refuse_file
+
+_LONGEST_INTEGER = 300
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,13 @@ def parse_json(content: bytes, *, name: str) -> Any:
         most = limits.LARGEST_JSON // limits.MEGABYTE
         raise refuse_file(name, f"The file has more than {most} MB. Bring it in several files.")
     try:
-        return json.loads(content.decode("utf-8-sig"), parse_float=str, object_pairs_hook=_once)
+        parsed = json.loads(
+            content.decode("utf-8-sig"),
+            parse_float=str,
+            parse_int=_integer,
+            parse_constant=_no_constant,
+            object_pairs_hook=_once,
+        )
     except UnicodeDecodeError:
         raise refuse_file(name, "The file is not in UTF-8.") from None
     except json.JSONDecodeError as error:
@@ -74,10 +84,42 @@ def parse_json(content: bytes, *, name: str) -> Any:
         raise refuse_file(name, "Elements are nested too deep.") from None
     except _GivenTwice as error:
         raise ImportRefused(name, [LineRefusal(0, str(error), "", "A name stands twice in one object.")]) from None
+    except _NoJson as error:
+        raise refuse_file(name, str(error)) from None
+    if wrong := next(_no_text(parsed), None):
+        raise refuse_file(name, f"A text holds the character U+{ord(wrong):04X}; no text does.")
+    return parsed
 
 
 class _GivenTwice(Exception):
     pass
+
+
+class _NoJson(Exception):
+    pass
+
+
+def _integer(text: str) -> int:
+    if len(text) > _LONGEST_INTEGER:
+        raise _NoJson(f"A whole number has {len(text):,} digits; at most {_LONGEST_INTEGER} are read.")
+    return int(text)
+
+
+def _no_constant(text: str) -> None:
+    raise _NoJson(f"{text} is no number of JSON. Leave out what has no value.")
+
+
+def _no_text(parsed: Any) -> Iterator[str]:
+    """Characters that can stand in JSON, escaped, and in no text: controls, and halves of a character."""
+    waiting = [parsed]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, str):
+            yield from _NO_TEXT.findall(each)
+        elif isinstance(each, dict):
+            waiting += [*each, *each.values()]
+        elif isinstance(each, list):
+            waiting += each
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ MOST_PIECES = 700_000
 MOST_CELLS = 200_000
 MOST_COLUMNS = 40_000
 LONGEST_VALUE = 1 * MEGABYTE
+# Characters of a name: of a study, subject, event, form, group or item, as the database has room for.
+LONGEST_NAME = 255
 MOST_REFUSALS = 200
 # Bytes of data of the process that reads a file first, and seconds (interchange/apart.py).
 MOST_MEMORY = 180 * MEGABYTE

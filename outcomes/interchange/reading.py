@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from outcomes.imports.refusals import ImportRefused, Refusal
+from outcomes.interchange import limits
 from outcomes.interchange.definitions import Definitions, read_definitions
 from outcomes.interchange.document import Document
 from outcomes.interchange.element import Element
@@ -19,8 +21,9 @@ from outcomes.interchange.redcap_dictionary import API_NAMES, NEEDED, Dictionary
 from outcomes.interchange.redcap_events import Events, read_events
 from outcomes.interchange.redcap_metadata import as_document, events_only
 from outcomes.interchange.redcap_records import Options, read_records
-from outcomes.interchange.refused import refuse_file
+from outcomes.interchange.refused import LineRefusal, refuse_file
 from outcomes.interchange.sources import Source
+from outcomes.interchange.spreadsheets import unseen
 from outcomes.interchange.tables import open_table
 
 
@@ -49,7 +52,33 @@ class Brought:
 def read(brought: Brought) -> Document:
     """Read a file, writing nothing. Raises ImportRefused naming all that is wrong with it."""
     kind = kind_of(brought.file.content[:4096], name=brought.file.name)
-    return _READERS[kind](brought)
+    document = _READERS[kind](brought)
+    _refuse_names(document)
+    return document
+
+
+def _refuse_names(document: Document) -> None:
+    """Refuse names that are too long to be any, and subjects that look like others and are not."""
+    refuse = Refusal if document.format.startswith("redcap") else LineRefusal
+    refusals: list[Refusal] = []
+    told = set()
+    for cell in (*document.cells, *(doubt.cell for doubt in document.doubts)):
+        subject = cell.address.subject
+        if (long := max(cell.address, key=len)) and len(long) > limits.LONGEST_NAME:
+            why = f"A name has at most {limits.LONGEST_NAME} characters; this one has {len(long)}."
+            refusals.append(refuse(cell.line, "", long, why))
+        elif subject not in told and (character := unseen(subject)):
+            why = f"The subject's name holds the character {character}, which nobody can see. Take it out."
+            refusals.append(refuse(cell.line, "subject", subject, why))
+        told.add(subject)
+        if len(refusals) >= limits.MOST_REFUSALS:
+            break
+    for what, name in (("study", document.study_oid), ("definitions", document.version_oid)):
+        if len(name) > limits.LONGEST_NAME:
+            why = f"The name of the {what} has {len(name)} characters; at most {limits.LONGEST_NAME} are read."
+            refusals.append(Refusal(0, "", name, why))
+    if refusals:
+        raise ImportRefused(document.name, refusals)
 
 
 def _xml(brought: Brought) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 
 from outcomes.imports.refusals import ImportRefused, Refusal
 from outcomes.interchange import limits
@@ -29,6 +30,7 @@ FIELD, FORM, SECTION, TYPE, LABEL, CHOICES, NOTE, VALIDATION, LEAST, MOST, IDENT
 NEEDED = (FIELD, FORM, TYPE, LABEL, CHOICES)
 UNUSED_HERE = ("Custom Alignment", "Question Number (surveys only)", "Matrix Group Name", "Matrix Ranking?")
 ANNOTATION = "Field Annotation"
+_NAMED = re.compile(r"\[([a-z][a-z0-9_]*)\]")
 # What the API calls the columns that the data dictionary has in words.
 API_NAMES = {
     "field_name": FIELD,
@@ -154,7 +156,7 @@ def read_dictionary(content: bytes, *, name: str, encoding: str = "utf-8") -> Di
     if refusals:
         raise ImportRefused(name, refusals)
     translated = [_translated(each, _numbers(fields)) for each in fields.values()]
-    return Dictionary(file, tuple(translated), tuple(_remarks(translated)))
+    return Dictionary(file, tuple(translated), (*_remarks(translated), *_cycles(fields)))
 
 
 def _field(row: int, cells: dict[str, str], refusals: list[Refusal]) -> Field:
@@ -216,6 +218,18 @@ def _remarks(fields: list[Field]) -> Iterator[Refusal]:
             if translated is not None and translated.why_not:
                 why = f"Kept as REDCap wrote it, and not worked out here: {translated.why_not}"
                 yield Refusal(each.row, column, each.cells[column], why)
+
+
+def _cycles(fields: dict[str, Field]) -> Iterator[Refusal]:
+    """Calculations that need their own result: no order of working them out exists."""
+    computed = {name: each for name, each in fields.items() if each.kind == "calc"}
+    needs = {name: set(_NAMED.findall(each.cells[CHOICES])) & computed.keys() for name, each in computed.items()}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        cycle = error.args[1]
+        why = f"These are computed from each other and can never be worked out: {', '.join(dict.fromkeys(cycle))}."
+        yield Refusal(fields[cycle[0]].row, CHOICES, fields[cycle[0]].cells[CHOICES], why)
 
 
 def status_field(form: str) -> str:

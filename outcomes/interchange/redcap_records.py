@@ -7,12 +7,13 @@ form_timestamp, and the columns that say which event and which repeat a row is.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from outcomes.imports.numbers import is_formula
 from outcomes.imports.refusals import ImportRefused, Refusal
-from outcomes.interchange import limits
+from outcomes.interchange import limits, spreadsheets
 from outcomes.interchange.cells import Address, Cell
 from outcomes.interchange.document import Document, Doubt
 from outcomes.interchange.element import Element
@@ -26,6 +27,7 @@ EVENT, INSTRUMENT, INSTANCE = "redcap_event_name", "redcap_repeat_instrument", "
 _OF_RECORD = ("redcap_survey_identifier", "redcap_data_access_group")
 _NOT_DATA = frozenset((EVENT, INSTRUMENT, INSTANCE))
 _LONGEST_RECORD_ID = 100
+_REPEAT = re.compile(r"[1-9][0-9]{0,5}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +196,7 @@ class _Reading:
     def _repeat_is_right(self, row: int, repeated: str, instance: str) -> bool:
         if repeated and repeated not in self._dictionary.forms:
             self.refuse(row, INSTRUMENT, repeated, f"The dictionary's forms are {', '.join(self._dictionary.forms)}.")
-        elif (repeated and not instance) or (instance and not instance.isdecimal()):
+        elif (repeated and not instance) or (instance and not _REPEAT.fullmatch(instance)):
             self.refuse(row, INSTANCE, instance, "A repeat has a whole number, from 1.")
         else:
             return True
@@ -241,6 +243,10 @@ def _why_no_record(record: str) -> str:
         return "Nobody is named here."
     if is_formula(record):
         return "This is a spreadsheet formula, not a record's number."
+    if spreadsheets.is_error(record):
+        return "This is a spreadsheet's error, not a record's number. Export from REDCap again."
+    if spreadsheets.is_rounded(record):
+        return "A spreadsheet wrote this number so, and its last digits are lost. Export from REDCap again."
     if len(record) > _LONGEST_RECORD_ID:
         return f"A record's number has at most {_LONGEST_RECORD_ID} characters."
     return ""

@@ -6,9 +6,10 @@ import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from outcomes.imports.numbers import number
+from outcomes.interchange import spreadsheets
 from outcomes.interchange.redcap_dictionary import LEAST, MOST, Field
 
 STATUS = (("0", "Incomplete"), ("1", "Unverified"), ("2", "Complete"))
@@ -18,6 +19,8 @@ _ZERO_OR_ONE = frozenset("01")
 _INTEGER = re.compile(r"-?[0-9]+")
 _COMMA_NUMBER = re.compile(r"-?[0-9]+(,[0-9]+)?")
 _EXCEL_SERIAL = re.compile(r"[0-9]{5}(\.[0-9]+)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY_AND_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2})?")
 _OTHER_ORDER = re.compile(r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}.*")
 
 
@@ -100,6 +103,8 @@ def _other(kind: str, text: str) -> None:
         if kind.startswith(prefix):
             check(text)
             return
+    if spreadsheets.is_error(text):
+        raise ValueError("This is a spreadsheet's error, not a value. Export from REDCap again.")
     if text.startswith("="):
         raise ValueError("This is a spreadsheet formula, not a value. Put the value itself in its place.")
 
@@ -111,19 +116,21 @@ def _integer(text: str) -> None:
 
 
 def _date(text: str) -> None:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        raise ValueError(_why_no_date(text, "2024-05-31")) from None
-    if len(text) != len("2024-05-31"):
-        raise ValueError(_why_no_date(text, "2024-05-31"))
+    _moment(_DAY, text, "2024-05-31")
 
 
 def _datetime(text: str) -> None:
+    _moment(_DAY_AND_TIME, text, "2024-05-31 14:05")
+
+
+def _moment(form: re.Pattern[str], text: str, example: str) -> None:
+    """Refuse what is no moment of this form. Python's own reading takes weeks (2024-W22-5) and more for one, too."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(_why_no_date(text, "2024-05-31 14:05")) from None
+        raise ValueError(_why_no_date(text, example)) from None
+    if not form.fullmatch(text):
+        raise ValueError(_why_no_date(text, example))
 
 
 def _time(text: str) -> None:

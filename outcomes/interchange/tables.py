@@ -16,6 +16,7 @@ from outcomes.interchange import limits
 from outcomes.interchange.json_rows import json_rows
 from outcomes.interchange.refused import refuse_file
 
+_UTF32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 # What XML cannot hold, and no person types: a file with it is no text, or was damaged.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -56,7 +57,10 @@ def _records(name: str, content: bytes, encoding: str, delimiter: str) -> Iterat
         for number, cells in enumerate(reader, start=1):  # noqa: B007 - told where reading stops
             yield cells
     except csv.Error as error:
-        raise refuse_row(name, number + 1, "", "", f"{error}. Look for a quotation mark.") from None
+        why = f"{error}. Look for a quotation mark."
+        if "field limit" in str(error):
+            why = f"A cell has more than {csv.field_size_limit():,} characters, or its quotation mark is never closed."
+        raise refuse_row(name, number + 1, "", "", why) from None
 
 
 def _lines(name: str, content: bytes, encoding: str, delimiter: str) -> Iterator[str]:
@@ -117,8 +121,13 @@ def open_csv(content: bytes, *, name: str, encoding: str = "utf-8", delimiter: s
 
 
 def _refuse_no_text(content: bytes, name: str, encoding: str) -> None:
-    if content.startswith(_UTF16):
+    if content.startswith(_UTF32) or content[:4].count(0) > 2:
+        raise refuse_file(name, "This is text in UTF-32. Save it as CSV in UTF-8.")
+    # Without a byte-order mark, every other byte of Latin letters is zero.
+    if content.startswith(_UTF16) or (len(content) > 1 and not (any(content[1:40:2]) and any(content[:40:2]))):
         raise refuse_file(name, "This is text in UTF-16. Save it as CSV in UTF-8.")
+    if content[:4].lower() == b"sep=":
+        raise refuse_row(name, 1, "", "", "A line sep= is for a spreadsheet only. Take it out: the header comes first.")
     try:
         text = content.decode(_codec(encoding))
     except UnicodeDecodeError as error:
@@ -135,9 +144,11 @@ def _wrong_header(header: tuple[str, ...]) -> Iterator[Refusal]:
     if not any(header):
         yield Refusal(1, "", "", "The file has no header.")
         return
-    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        other = ";" if ";" in header[0] else "tab"
-        yield Refusal(1, header[0], "", f"The file has one column only; is it written with '{other}' between cells?")
+    if len(header) == 1 and (other := next((sign for sign in ";\t|" if sign in header[0]), "")):
+        sign = "tab" if other == "\t" else other
+        why = f"The file has one column only; is it written with '{sign}' between cells?"
+        # Everything that follows from it would be noise.
+        yield Refusal(1, header[0], "", f"{why} Save it with commas, semicolons or tabs." if other == "|" else why)
     for place, column in enumerate(header, start=1):
         if not column:
             yield Refusal(1, f"number {place}", "", "The column has no name.")

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 
 from outcomes.imports.numbers import number
 from outcomes.interchange.definitions import Item, Range
 
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_TIME = re.compile(r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?")
+_HOUR, _UNTIL_MINUTE, _ZONE = "([01][0-9]|2[0-3])", "[0-5][0-9]", "(Z|[+-][0-9]{2}:[0-9]{2})?"
+_DAY = "(0[1-9]|[12][0-9]|3[01])"
+_TIME = re.compile(rf"{_HOUR}:{_UNTIL_MINUTE}(:{_UNTIL_MINUTE}(\.[0-9]+)?)?{_ZONE}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DATETIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ].+")
+_PARTIAL_DATE = re.compile(rf"[0-9]{{4}}(-(0[1-9]|1[0-2])(-{_DAY})?)?")
+_PARTIAL_TIME = re.compile(rf"{_HOUR}(:{_UNTIL_MINUTE}(:{_UNTIL_MINUTE}(\.[0-9]+)?)?)?{_ZONE}")
+_HEX = re.compile(r"([0-9A-Fa-f]{2})*")
 _BOOLEAN = frozenset(("0", "1", "true", "false"))
+_TEXTS = frozenset(("text", "string"))
 _LISTED = 12
 _COMPARE: dict[str, tuple[str, Callable[[float, float], bool]]] = {
     "LT": ("below", lambda value, bound: value < bound),
@@ -39,6 +47,8 @@ def unusual(item: Item, value: str) -> str:
     """What may be asked about a value that is not wrong; empty if nothing."""
     if item.codes is not None:
         return ""
+    if item.data_type in _TEXTS and item.length is not None and len(value) > item.length:
+        return f"It has {len(value)} characters; its definition says at most {item.length}."
     beyond = [bound for bound in item.ranges if not bound.hard and not _within(bound, value)]
     return f"Expected is {_said(beyond[0])}." if beyond else ""
 
@@ -84,17 +94,42 @@ def _double(text: str) -> None:
 
 
 def _date(text: str) -> None:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("A date is expected as 2024-05-31.") from None
+    _moment(_DATE, text, "A date is expected as 2024-05-31.")
 
 
 def _datetime(text: str) -> None:
+    _moment(_DATETIME, text, "A date and time is expected as 2024-05-31T14:05:00.")
+
+
+def _moment(form: re.Pattern[str], text: str, why: str) -> None:
+    """Refuse what is no moment of this form. Python's own reading takes weeks (2024-W22-5) and more for one, too."""
     try:
         datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("A date and time is expected as 2024-05-31T14:05:00.") from None
+        raise ValueError(why) from None
+    if not form.fullmatch(text):
+        raise ValueError(why)
+
+
+def _partial_date(text: str) -> None:
+    if not _PARTIAL_DATE.fullmatch(text):
+        raise ValueError("A date is expected as far as it is known: 2024-05-31, 2024-05 or 2024.")
+
+
+def _partial_datetime(text: str) -> None:
+    day, between, time = text.partition("T" if "T" in text else " ")
+    if not _PARTIAL_DATE.fullmatch(day) or (between and not _PARTIAL_TIME.fullmatch(time)):
+        raise ValueError("A date and time is expected as far as it is known: 2024-05-31T14:05, 2024-05-31 or 2024-05.")
+
+
+def _partial_time(text: str) -> None:
+    if not _PARTIAL_TIME.fullmatch(text):
+        raise ValueError("A time is expected as far as it is known: 14:05:00, 14:05 or 14.")
+
+
+def _hexadecimal(text: str) -> None:
+    if not _HEX.fullmatch(text):
+        raise ValueError("Hexadecimal digits are expected, two for each byte.")
 
 
 def _time(text: str) -> None:
@@ -107,7 +142,7 @@ def _boolean(text: str) -> None:
         raise ValueError("True or false is expected: 1 or 0.")
 
 
-# Partial dates and texts are whatever they are.
+# Texts, incomplete dates and durations are whatever they are.
 _TYPES: dict[str, Callable[[str], None]] = {
     "integer": _integer,
     "float": _decimal,
@@ -116,4 +151,8 @@ _TYPES: dict[str, Callable[[str], None]] = {
     "datetime": _datetime,
     "time": _time,
     "boolean": _boolean,
+    "partialDate": _partial_date,
+    "partialDatetime": _partial_datetime,
+    "partialTime": _partial_time,
+    "hexBinary": _hexadecimal,
 }

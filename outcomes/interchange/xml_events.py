@@ -69,6 +69,9 @@ def read_xml(source: BinaryIO, handler: Handler, *, name: str) -> Measured:
             "The file declares a document type (DOCTYPE). ODM needs none, and one can make a small file grow without"
             " bound or read other files. Take it out, and bring the file again.",
         ) from None
+    except (LookupError, ValueError) as error:
+        # Of the parser: an encoding that this machine does not know, or whose letters have several lengths.
+        raise refuse_file(name, f"The file declares an encoding that is not read: {error}. Save it as UTF-8.") from None
     return Measured(measure.hexdigest(), size)
 
 

@@ -94,8 +94,8 @@ def test_everything_that_is_wrong_is_refused_at_once_in_the_order_of_the_rows():
         "row 3, column gender: '1': Row 2 says otherwise of the same participant.",
         "row 4, column id: '=HYPERLINK': This is a spreadsheet formula, not an identifier.",
         "row 4, column time: '3': The mapping knows 1, 2 here, and not this.",
-        "row 4, column odi: 'lots': This is not a number. If it stands for no value, name it under 'missing' in the "
-        "mapping.",
+        "row 4, column odi: 'lots': This is not a number. If it stands for no value, name it among the codes for "
+        "that ('missing' in a mapping).",
         "row 5, column group: '4': The mapping knows 1, 2, 3 here, and not this.",
         "row 5, column age: '41.5': An age is given in whole years, 0 to 120.",
     ]

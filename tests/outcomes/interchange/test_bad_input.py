@@ -232,6 +232,116 @@ CASES: dict[str, tuple[Brought, str]] = {
         "The linkId stands twice in the questionnaire.",
     ),
     "questions that are no list": (questionnaire(item="a"), "'item' is not what FHIR R4 has there."),
+    "UTF-16 without a byte-order mark": (
+        raw(text(HEADER, GOOD).decode().encode("utf-16-le")),
+        "This is text in UTF-16. Save it as CSV in UTF-8.",
+    ),
+    "UTF-32": (raw(text(HEADER, GOOD).decode().encode("utf-32")), "This is text in UTF-32. Save it as CSV in UTF-8."),
+    "a line for Excel above the header": (raw(text("sep=,", HEADER)), "row 1: A line sep= is for a spreadsheet only."),
+    "bars between cells": (
+        raw(text(HEADER.replace(",", "|"), GOOD.replace(",", "|"))),
+        "is it written with '|' between cells? Save it with commas, semicolons or tabs.",
+    ),
+    "a cell that is too long": (
+        row(remark="x" * 200_000),
+        "row 3: A cell has more than 131,072 characters, or its quotation mark is never closed.",
+    ),
+    "100,000 columns": (
+        raw(",".join(f"c{n}" for n in range(100_000)).encode()),
+        "row 1: The line is longer than a row may be: 40,000 columns",
+    ),
+    "a comma between thousands": (
+        small(GOOD, '2,,"1,170.5",,,,,,,'),
+        "column height: '1,170.5': This is not a number.",
+    ),
+    "a hard blank between thousands": (row(height="1\u00a0170"), "column height: '1\\xa0170': This is not a number."),
+    "infinity": (row(height="Infinity"), "column height: 'Infinity': This is not a number."),
+    "not a number": (row(height="NaN"), "column height: 'NaN': This is not a number."),
+    "a number that no machine holds": (row(height="1e999"), "column height: '1e999': The number is too large."),
+    "an exponent in a whole number": (row(worst="1E1"), "column worst: '1E1': A whole number is expected."),
+    "an apostrophe before a number": (
+        row(worst="'7"),
+        "This is not a number. If it stands for no value, name it among",
+    ),
+    "digits of another script": (row(worst="\u0667"), "column worst: '\u0667': This is not a number."),
+    "a spreadsheet's error in a text": (
+        row(remark="#N/A"),
+        "row 3, column remark: '#N/A': This is a spreadsheet's error, not a value. Export from REDCap again.",
+    ),
+    "a spreadsheet's error for a record": (
+        small(GOOD, "#REF!,7,,,,,,,,"),
+        "row 3, column record_id: '#REF!': This is a spreadsheet's error, not a record's number.",
+    ),
+    "a record whose digits a spreadsheet took": (
+        small(GOOD, "1.2E+05,7,,,,,,,,"),
+        "'1.2E+05': A spreadsheet wrote this number so, and its last digits are lost.",
+    ),
+    "a record that is written from right to left": (
+        small(GOOD, "\u202e2,7,,,,,,,,"),
+        "row 3, column subject: '\\u202e2': The subject's name holds the character U+202E, which nobody can see.",
+    ),
+    "a record with a blank that nobody sees": (
+        small(GOOD, "1\u200b,7,,,,,,,,"),
+        "The subject's name holds the character U+200B, which nobody can see. Take it out.",
+    ),
+    "a week for a day": (row(seen_on="2024-W22-5"), "column seen_on: '2024-W22-5': A date is expected as 2024-05-31."),
+    "the repeat number nought": (
+        small("1,pain,0,7", header="record_id,redcap_repeat_instrument,redcap_repeat_instance,worst"),
+        "row 2, column redcap_repeat_instance: '0': A repeat has a whole number, from 1.",
+    ),
+    "a repeat of a form that is not there": (
+        small("1,mood,1,7", header="record_id,redcap_repeat_instrument,redcap_repeat_instance,worst"),
+        "row 2, column redcap_repeat_instrument: 'mood': The dictionary's forms are pain.",
+    ),
+    "an event that is none": (
+        small("1,<b>,7", header="record_id,redcap_event_name,worst"),
+        "row 2, column redcap_event_name: '<b>': This is no event's name (visit_1_arm_1).",
+    ),
+    "XML of a document type elsewhere": (
+        xml(Source("a.xml", b'<!DOCTYPE ODM SYSTEM "http://example.org/odm.dtd"><ODM/>')),
+        "The file declares a document type (DOCTYPE).",
+    ),
+    "XML in an encoding that is not read": (
+        xml(Source("a.xml", odm("").content.replace(b"UTF-8", b"UTF-7"))),
+        "The file declares an encoding that is not read: multi-byte encodings are not supported. Save it as UTF-8.",
+    ),
+    "XML in an encoding that nobody knows": (
+        xml(Source("a.xml", odm("").content.replace(b"UTF-8", b"x-none"))),
+        "The file declares an encoding that is not read: unknown encoding: x-none.",
+    ),
+    "a subject with a name that is none": (
+        xml(odm(subject("s" * 300, "7"))),
+        "line 11: 'ssssssssssssssssssssssssssssssssssssssss...': A name has at most 255 characters; this one has 300.",
+    ),
+    "a week for a day in ODM": (
+        xml(odm(subject("1", "2024-W22-5"), item='DataType="date"')),
+        "'2024-W22-5': A date is expected as 2024-05-31.",
+    ),
+    "an hour that does not exist": (
+        xml(odm(subject("1", "99:99:99"), item='DataType="time"')),
+        "'99:99:99': A time is expected as 14:05:00.",
+    ),
+    "a month that does not exist in a partial date": (
+        xml(odm(subject("1", "2024-13"), item='DataType="partialDate"')),
+        "'2024-13': A date is expected as far as it is known: 2024-05-31, 2024-05 or 2024.",
+    ),
+    "FHIR STU3": (
+        questionnaire({"linkId": "a", "type": "choice", "option": [{"valueCoding": {"code": "1"}}]}),
+        "This is FHIR STU3 ('option' stands in it); R4 is read here.",
+    ),
+    "FHIR R5": (questionnaire({"linkId": "a", "type": "coding"}), "This is FHIR R5 ('coding' stands in it)"),
+    "JSON with a number that is none": (
+        Brought(Source("a.json", b'{"resourceType": "Questionnaire", "item": [], "version": NaN}')),
+        "NaN is no number of JSON. Leave out what has no value.",
+    ),
+    "JSON with a number of 5,000 digits": (
+        Brought(Source("a.json", b'{"resourceType": "Questionnaire", "id": ' + b"9" * 5000 + b"}")),
+        "A whole number has 5,000 digits; at most 300 are read.",
+    ),
+    "JSON with a null character": (
+        Brought(Source("a.json", b'{"resourceType": "Questionnaire", "title": "a\\u0000b"}')),
+        "A text holds the character U+0000; no text does.",
+    ),
 }
 
 
@@ -305,3 +415,26 @@ def test_missing_data_codes_stand_where_a_number_is_expected():
 
     files = small("1,NI,,,,,,,,", options=Options(missing_codes={"NI": "not_answered"}))
     assert [cell.value for cell in read(files).values] == ["1", "NI"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (("a,f,,text,A,,,,,,,,", 'b,f,,text,B,,,,,,,"[a] = ""__import__(\'os\').system(\'x\')""",'), ""),
+        (("a,f,,text,A,,,,,,,,", "b,f,,text,B,,,,,,,__import__('os'),"), "Kept as REDCap wrote it, and not worked out"),
+        (
+            ("a,f,,text,A,,,,,,,,", f'b,f,,text,B,,,,,,,"{"(" * 5000}[a]=1{")" * 5000}",'),
+            "Kept as REDCap wrote it, and not worked out here",
+        ),
+        (
+            ('a,f,,calc,A,"[b]+1",,,,,,,', 'b,f,,calc,B,"[a]+1",,,,,,,'),
+            "These are computed from each other and can never be worked out: ",
+        ),
+        (('a,f,,calc,A,"[a]+1",,,,,,,',), "These are computed from each other and can never be worked out: a."),
+    ],
+)
+def test_hostile_logic_is_kept_as_text_and_remarked(lines: tuple[str, ...], said: str):
+    from outcomes.interchange.reading import read
+
+    remarks = [str(remark) for remark in read(dictionary(*lines)).remarks]
+    assert any(said in remark for remark in remarks) if said else remarks == []
