@@ -96,6 +96,7 @@ BEFORE_THE_SITE = (
     # People get their roles in every study that was loaded before; a plan is signed by one of them.
     Step("making one account per role", ("demo_accounts",), "app"),
     Step("making the accounts of the closed door", ("demo_closed_accounts",), "unblinded"),
+    Step("taking the laboratory's drug levels", ("demo_concentrations", STUDY, "--seed", SEED), "unblinded"),
     Step("freezing and signing the analysis plans", ("freeze_plan", STUDY, FINISHED, *SIGNED), "app"),
     Step("registering them at the closed side", ("register_plan", STUDY, FINISHED), "unblinded"),
 )

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from .parameters import LogNormal, NegativeBinomial, Normal, Truncated
 
@@ -45,6 +45,8 @@ def choice(uniform: float, shares: Mapping[Key, float]) -> Key:
 
 def negative_binomial(uniform: FloatArray, law: NegativeBinomial) -> FloatArray:
     """Counts at the given probabilities (any shape), with mean and size as in variance = m + m^2/size."""
+    from scipy import stats  # noqa: PLC0415 - slow to load, and not all that draws draws counts
+
     counts: FloatArray = stats.nbinom.ppf(uniform, law.size, law.size / (law.size + law.mean))
     return counts
 

@@ -6,12 +6,13 @@ Every value here reveals the arm.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .draws import FloatArray
 from .parameters import Parameters, Pk
 from .records import PkSample, RateSegment
 from .streams import stream
 
+FloatArray = NDArray[np.float64]
 _UG_PER_MG = 1000.0  # mg/L are 1000 ng/mL
 
 

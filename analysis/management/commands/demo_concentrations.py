@@ -35,4 +35,5 @@ class Command(BaseCommand):
             done = take_file(by, study=found, content=content, name="pk-1.csv", laboratory="Simulated", batch="1")
         except TrialError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{done.entered} drug levels taken, {done.below_limit} below the limit")
+        told = f"{done.entered} drug levels taken, {done.below_limit} below the limit" if done.new else "taken before"
+        self.stdout.write(told)
