@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 
-from analysis.models import DataCut, DesignSimulation, Job, Look, Plan
-from studies.admin import OfStudyAdmin
+from analysis.models import DataCut, DesignSimulation, Job, Look, Plan, Recommendation
+from studies.admin import OfStudyAdmin, RecordAdmin
+from studies.models import User
+from studies.permissions import visible_studies
 
 admin.site.register([DataCut, DesignSimulation, Look, Plan], OfStudyAdmin)
+
+
+@admin.register(Recommendation)
+class RecommendationAdmin(RecordAdmin):
+    """What the DSMB released; its grounds are at the closed door."""
+
+    def visible(self, user: User) -> Q:
+        return Q(look__study__in=visible_studies(user))
 
 
 @admin.register(Job)

@@ -141,7 +141,7 @@ def failures(account: ClosedAccount, *, study: Study, number: int) -> list[Failu
 def _shown_masked(account: ClosedAccount, look: Look) -> bool:
     """Whether this person sees the look with masked arms only."""
     masked = orjson.loads(look.plan.source).get("dsmb_arms") == "masked"
-    return masked and account.role == ClosedAccount.Role.DSMB_MEMBER
+    return masked and closed_door.of_dsmb(account)
 
 
 def _require_reader_of_arms(account: ClosedAccount, study: Study) -> None:
@@ -149,7 +149,7 @@ def _require_reader_of_arms(account: ClosedAccount, study: Study) -> None:
     _require_reader(account, study)
     newest = Look.objects.filter(study=study).select_related("plan").order_by("pk").last()
     masked = newest is not None and _shown_masked(account, newest)
-    masked |= account.role == ClosedAccount.Role.DSMB_MEMBER and _will_be_masked(study)
+    masked |= closed_door.of_dsmb(account) and _will_be_masked(study)
     require(not masked, "read arms: the plan masks them")
 
 

@@ -82,7 +82,17 @@ def _forget_failures(account: ClosedAccount) -> None:
 
 
 def may_read_closed_results(account: ClosedAccount, study: Study) -> bool:
-    return account.study_id == study.pk and account.role in (Role.UNBLINDED_STATISTICIAN, Role.DSMB_MEMBER)
+    return account.study_id == study.pk and (account.role == Role.UNBLINDED_STATISTICIAN or of_dsmb(account))
+
+
+def of_dsmb(account: ClosedAccount) -> bool:
+    """Members of the committee, its chair among them."""
+    return account.role in (Role.DSMB_MEMBER, Role.DSMB_CHAIR)
+
+
+def may_recommend(account: ClosedAccount, study: Study) -> bool:
+    """The chair records what the committee recommends, and releases it."""
+    return account.study_id == study.pk and account.role == Role.DSMB_CHAIR
 
 
 def may_read_failures(account: ClosedAccount, study: Study) -> bool:

@@ -52,6 +52,7 @@ CONDUCTED = (
 ANALYSTS = frozenset({Role.DATA_MANAGER, Role.STATISTICIAN, Role.AUDITOR})
 CLOSED = (
     ("dsmb", "Dorothea Falk", Closed.DSMB_MEMBER),
+    ("chair", "Charles Adeyemi", Closed.DSMB_CHAIR),
     ("unblinded", "Umberto Serra", Closed.UNBLINDED_STATISTICIAN),
     ("pharmacist", "Philippa Grant", Closed.PHARMACIST),
 )
@@ -81,7 +82,7 @@ def make_closed_accounts(studies: Iterable[Study]) -> list[Login]:
     for study in studies:
         conducted = study.origin == Study.Origin.CONDUCTED
         for username, name, role in CLOSED:
-            if conducted or role != Closed.PHARMACIST:
+            if conducted or role not in (Closed.PHARMACIST, Closed.DSMB_CHAIR):
                 own = username if conducted else f"{username}.{study.code.lower()}"
                 account = create_account(study=study, username=own, name=name, role=role, password=PASSWORD)
                 logins.append(Login(own, account.get_role_display(), study.code))

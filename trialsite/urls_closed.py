@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from trialsite.closed import api, concentrations, kits, looks
+from trialsite.closed import api, concentrations, kits, looks, recommendations
 from trialsite.closed.signing_in import SignIn, SignOut
 from trialsite.closed.timelines import CutTimelineView
 from trialsite.health import healthz, readyz
@@ -21,6 +21,7 @@ urlpatterns = [
     path("looks/<int:number>/masked.json", looks.masked_result, name="masked_result"),
     path("masking/", looks.masking, name="masking"),
     path("looks/<int:number>/failures/", looks.failures, name="failures"),
+    path("looks/<int:number>/recommendation/", recommendations.recommendation, name="recommendation"),
     path("cuts/", looks.cuts, name="cuts"),
     path("cuts/<str:cut>/<str:file>", looks.cut_file, name="cut_file"),
     path("kits/", kits.kits, name="kits"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from analysis.models import DataCut, Job, Look
+from analysis.models import DataCut, Job, Look, Recommendation
 from studies.api.records import STAMPS
 from studies.models import Study
 
@@ -35,6 +35,13 @@ class LookSerializer(serializers.ModelSerializer[Look]):
     cut = serializers.SlugRelatedField[DataCut](slug_field="name", read_only=True)
     plan_version = serializers.CharField(source="plan.version", read_only=True)
     plan_sha256 = serializers.CharField(source="plan.sha256", read_only=True)
+    dsmb_recommends = serializers.ChoiceField(
+        choices=Recommendation.Says.choices,
+        source="recommendation.says",
+        read_only=True,
+        allow_null=True,
+        help_text="As released by the DSMB, without its grounds; null before",
+    )
 
     class Meta:
         model = Look
@@ -49,6 +56,7 @@ class LookSerializer(serializers.ModelSerializer[Look]):
             "plan_sha256",
             "status",
             "closed_status",
+            "dsmb_recommends",
             "ordered_by",
             *STAMPS,
         )

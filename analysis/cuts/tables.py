@@ -87,6 +87,7 @@ LEFT_OUT = frozenset(
         "designsimulation",
         "plan",
         "look",
+        "recommendation",
     }
 )
 

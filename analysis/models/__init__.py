@@ -1,9 +1,9 @@
-"""Records of understanding: cuts, plans, looks, design simulations, jobs."""
+"""Records of understanding: cuts, plans, looks, recommendations, design simulations, jobs."""
 
 from analysis.models.cuts import DataCut
 from analysis.models.design_simulations import DesignResult, DesignSimulation, SimulationChunk
 from analysis.models.jobs import Job
-from analysis.models.looks import Look, OpenReport, Plan
+from analysis.models.looks import Look, OpenReport, Plan, Recommendation
 
 __all__ = [
     "DataCut",
@@ -13,5 +13,6 @@ __all__ = [
     "Look",
     "OpenReport",
     "Plan",
+    "Recommendation",
     "SimulationChunk",
 ]

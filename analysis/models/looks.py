@@ -80,3 +80,31 @@ class OpenReport(models.Model):
     html = models.BinaryField()
     pdf = models.BinaryField()
     made_at = models.DateTimeField()
+
+
+class Recommendation(Record):
+    """What the DSMB recommended after a look, as far as it released it: one of three wordings, and no more.
+
+    Written by the unblinded side. The grounds, and who recorded it, are in the concealed schema.
+    """
+
+    class Says(models.TextChoices):
+        CONTINUE = "continue", "Continue as planned"
+        MODIFY = "modify", "Continue with changes, which the DSMB writes to the sponsor"
+        STOP = "stop", "Stop the trial; the DSMB writes to the sponsor"
+
+    look = models.OneToOneField(Look, on_delete=models.PROTECT, related_name="recommendation")
+    says = models.CharField(max_length=8, choices=Says)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                name="recommendation_is_one_of_three",
+                condition=models.Q(says__in=["continue", "modify", "stop"]),
+                violation_error_message="A recommendation is continue, modify or stop.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.look}: {self.get_says_display()}"

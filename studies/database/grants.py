@@ -42,6 +42,7 @@ REVOKE UPDATE, DELETE ON outcomes_wordingtext, outcomes_originalfile FROM app;
 REVOKE UPDATE, DELETE ON outcomes_importedcell, outcomes_importeddefinitions, outcomes_importreport FROM app;
 REVOKE UPDATE, DELETE ON outcomes_answersmapping, outcomes_answersreport FROM app;
 REVOKE UPDATE ON analysis_plan, analysis_look FROM app;
+REVOKE INSERT, UPDATE, DELETE ON analysis_recommendation FROM app;
 GRANT UPDATE (signed_by, signed_name, signed_at, signed_meaning) ON analysis_plan TO app;
 GRANT UPDATE (status, closed_status) ON analysis_look TO app;
 REVOKE DELETE ON studies_user FROM app;
@@ -52,6 +53,7 @@ GRANT INSERT ON studies_allocation TO concealer;
 GRANT UPDATE ON studies_participant TO concealer;
 GRANT UPDATE (status, failure, attempt, done_steps, all_steps, heartbeat_at, finished_at) ON analysis_job TO unblinded;
 GRANT UPDATE (closed_status) ON analysis_look TO unblinded;
+GRANT INSERT ON analysis_recommendation TO unblinded;
 """
 
 _TRIGGERS = """

@@ -14,6 +14,7 @@ class ClosedAccount(AbstractBaseUser):
         PHARMACIST = "pharmacist", "Pharmacist"
         UNBLINDED_STATISTICIAN = "unblinded_statistician", "Unblinded statistician"
         DSMB_MEMBER = "dsmb_member", "DSMB member"
+        DSMB_CHAIR = "dsmb_chair", "DSMB chair"
 
     username = models.CharField(max_length=150, unique=True)
     name = models.CharField(max_length=150)

@@ -326,6 +326,8 @@ def test_the_commands_say_what_they_did_and_refuse_as_the_verbs_do(
     with django_as("unblinded"):
         with pytest.raises(CommandError, match="has SHA-256"):
             call_command("register_plan", "SMALL", "--sha256", "0" * 64)
+        with pytest.raises(CommandError, match="A hash is of one plan"):
+            call_command("register_plan", "SMALL", "OTHER", "--sha256", "0" * 64)
         call_command("register_plan", "SMALL")
     assert "registered" in capsys.readouterr().out
 

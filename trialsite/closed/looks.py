@@ -8,8 +8,8 @@ from django.shortcuts import redirect
 
 from analysis import closed_reading
 from analysis.closed_store import Report, SealedResult
-from analysis.models import Job, Look
-from studies.closed_door import may_prepare_kits, may_read_masking
+from analysis.models import Job, Look, Recommendation
+from studies.closed_door import may_prepare_kits, may_read_masking, may_recommend
 from studies.models import Study
 from studies.permissions import require
 from trialsite.closed.page import account_of, closed_page, page, study_of
@@ -30,8 +30,10 @@ def looks(request: HttpRequest) -> HttpResponse:
     study = study_of(account)
     found = list(closed_reading.looks(account, study=study))
     may = [closed_reading.readable(account, each) for each in found]
+    released = {each.look_id: each.get_says_display() for each in Recommendation.objects.filter(look__in=found)}
     rows = [
-        {"look": each, "job": _running(study, each), "may": readable} for each, readable in zip(found, may, strict=True)
+        {"look": each, "job": _running(study, each), "may": readable, "recommendation": released.get(each.pk, "")}
+        for each, readable in zip(found, may, strict=True)
     ]
     return page(
         request,
@@ -39,6 +41,7 @@ def looks(request: HttpRequest) -> HttpResponse:
         title="Looks",
         rows=rows,
         working=any(row["job"] for row in rows),
+        may_recommend=may_recommend(account, study),
         may_read_masking=may_read_masking(account, study) and any(each.masked for each in may),
     )
 
@@ -79,7 +82,8 @@ class MaskingForm(forms.Form):
     purpose = forms.CharField(
         label="For what purpose",
         max_length=200,
-        help_text="Written into the trail with your name, before anything is shown",
+        help_text="Written into the trail with your name, before anything is shown. The open side can read the trail:"
+        " name no arm and no result",
     )
 
 

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
 from analysis.looks import order_look, planned_looks
-from analysis.models import DataCut, Job, OpenReport
+from analysis.models import DataCut, Job, OpenReport, Recommendation
 from analysis.open_reading import open_report, visible_cuts, visible_jobs, visible_looks
 from analysis.permissions import may_order_look, may_read_simulation
 from analysis.plans import current_plan
@@ -27,13 +27,16 @@ def reports(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     looks = list(visible_looks(user).order_by("study", "number"))
     working = _unfinished(request)
+    said = {each.look_id: each for each in Recommendation.objects.filter(look__in=looks)}
     studies = [
         {
             "study": study,
             "may_order": may_order_look(user, study),
             "reads_designs": may_read_simulation(user, study),
             "looks": [
-                {"look": each, "jobs": working.get(each.cut_id, [])} for each in looks if each.study_id == study.pk
+                {"look": each, "jobs": working.get(each.cut_id, []), "recommendation": said.get(each.pk)}
+                for each in looks
+                if each.study_id == study.pk
             ],
         }
         for study in visible_studies(user).order_by("pk")
