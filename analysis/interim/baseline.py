@@ -111,4 +111,6 @@ def _level_texts(trial: Trial, name: str) -> dict[str, str]:
 def _value_label(instrument: str | None, key: str, value: str | None) -> str:
     """What a value is called: its instrument's name and its own; one that stands in no library by its key."""
     own = str(value).replace("_", " ")
-    return f"{instrument}: {own}" if instrument else own.replace(key, key.upper())
+    if not instrument and key in own:
+        return own.replace(key, key.upper())
+    return f"{instrument or key}: {own}".replace("_", " ")

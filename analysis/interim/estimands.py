@@ -31,7 +31,7 @@ def _estimate(analysis: str, result: Result) -> dict[str, Any]:
         return _of_responders(result["responders"])
     found = [each for each in (*result["models"], *result["sensitivity"]) if each["id"] == analysis]
     if not found:
-        return not_estimable(f"No analysis is called {analysis}.")
+        return not_estimable("Its analysis is not in the plan.")
     if not found[0]["estimable"]:
         return not_estimable(found[0]["why"])
     effect = found[0]["effects"][0] if "effects" in found[0] else found[0]

@@ -111,6 +111,8 @@ def _mmrm_row(fit: mmrm.Fit, model: Model, endpoint: Endpoint, contrast: Contras
 def _single(data: ModelData, model: Model, endpoint: Endpoint) -> dict[str, Any]:
     """Least squares at the endpoint's time; without covariates a difference of means."""
     frame = data.frame[data.frame["visit"] == endpoint.at]
+    for contrast in model.contrasts:
+        data.require(contrast)
     effects, fits = [], []
     means: list[dict[str, Any]] = []
     for reference in dict.fromkeys(contrast.reference for contrast in model.contrasts):
@@ -124,7 +126,6 @@ def _single(data: ModelData, model: Model, endpoint: Endpoint) -> dict[str, Any]
         rows = {row["arm"]: row for row in _records(fit.contrasts())}
         for contrast in model.contrasts:
             if contrast.reference == reference:
-                data.require(contrast)
                 effects.append(_effect(rows[contrast.active], contrast, endpoint))
         means = means or [{"visit": endpoint.at, **row} for row in _records(fit.ls_means())]
         fits.append({"reference": reference, "coefficients": _records(fit.coefficients)})

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.reports import figures_mechanism, figures_pooled, figures_subgroups
-from analysis.reports.blocks import Block, Cell, Heading, row, table
+from analysis.reports.blocks import Block, Cell, Heading, Paragraph, row, table
 from analysis.reports.closed_efficacy import COVARIANCES, METHODS
 from analysis.reports.shared_tables import counts, group_head, why_not
 from analysis.reports.wording import interval, lower_first, number, p_value, words
 
 Result = Mapping[str, Any]
+_SHARE = "%\u00a0points"
 
 
 def stopping_blocks(rules: Sequence[Result]) -> list[Block]:
@@ -89,11 +90,11 @@ def _told(test: Result, unit: str) -> tuple[str, str, str, str, str]:
 def unit_of(result: Result, analysis: str) -> str:
     """What the estimate of an analysis counts: points of its scale unless it compares shares or standardised values."""
     shares = {each["id"] for each in result["proportions"]} | {"responders"}
-    return "% points" if analysis in shares else "SD" if analysis == "dissociation" else "points"
+    return _SHARE if analysis in shares else "SD" if analysis == "dissociation" else "points"
 
 
 def _in_unit(estimate: Result, unit: str) -> tuple[str, str]:
-    if unit != "% points":
+    if unit != _SHARE:
         return number(estimate["estimate"]), interval(estimate)
     ends = {end: 100 * estimate[end] for end in ("lower", "upper") if estimate[end] is not None}
     return number(100 * estimate["estimate"], 1), interval({"lower": None, "upper": None, **ends}, 1)
@@ -113,7 +114,7 @@ def estimand_blocks(result: Result) -> list[Block]:
         rows.append(row(Cell(each["label"] or words(each["id"]), each["variable"]), handled, analysis, *answer, unit))
     head = ("Estimand", "Intercurrent events", "Analysis", "Estimate", "95 % interval", "Unit")
     why = [
-        why_not(each, f"Estimand {each['label'] or words(each['id']).lower()}")
+        why_not(each, f"Estimand \u201c{each['label'] or words(each['id'])}\u201d")
         for each in result["estimands"]
         if not each["estimable"]
     ]
@@ -154,6 +155,9 @@ def subgroup_blocks(found: Result) -> list[Block]:
     """The primary effect in every level of the plan's factors; nothing where the plan names none."""
     if not found["estimable"]:
         return [] if "does not" in found["why"] else [why_not(found, "Subgroups")]
+    levels = [level for factor in found["factors"] for level in factor["levels"]]
+    if not any(each["estimable"] for each in (found["overall"], *levels)):
+        return [Paragraph(f"Subgroups: not estimable. {found['overall']['why']}", "missing")]
     return [figures_subgroups.forest(found)]
 
 

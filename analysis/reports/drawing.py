@@ -166,7 +166,7 @@ def box(axes: Axes, x: float, y: float, width: float, height: float, text: str, 
             mutation_aspect=0.3,
         )
     )
-    axes.text(x, y, text, ha="center", va="center", fontsize=8.5 if filled else 8, color=INK, linespacing=1.25)
+    axes.text(x, y, text, ha="center", va="center", fontsize=8, color=INK, linespacing=1.2)
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:

@@ -20,7 +20,7 @@ def consort_flow(consort: Result) -> Figure:
     """Enrolment above, then one column an arm: allocation, follow-up, analysis."""
     arms = consort["arms"]
     width = 10.0 / max(len(arms), 1)
-    with canvas(height=4.6) as (axes, drawing):
+    with canvas(height=3.9) as (axes, drawing):
         axes.set_axis_off()
         axes.set_xlim(0, 10)
         axes.set_ylim(0, _TOP)

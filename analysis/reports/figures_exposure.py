@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from analysis.reports.blocks import Figure, Table, table
-from analysis.reports.drawing import COLOURS, QUIET, SHAPES, canvas, reference_line, side_by_side, zero_line
+from analysis.reports.drawing import COLOURS, QUIET, SHAPES, apart, canvas, label_at, side_by_side, zero_line
 from analysis.reports.wording import NONE, number
 
 Result = Mapping[str, Any]
@@ -34,27 +34,42 @@ def short(label: str) -> str:
 
 
 def levels_over_time(found: Result, arm: str) -> Figure:
-    """Geometric means of what was quantifiable with their standard deviation, against planned times; log scale."""
+    """Geometric means with their standard deviation against planned times, where at least half could be quantified."""
     analytes, rows = found["analytes"], [row for row in found["concentrations"] if row["arm"] == arm]
+    lowest = min(analyte["lloq"] for analyte in analytes)
+    ends = []
     with canvas(height=3.0) as (axes, drawing):
-        ends = []
-        for index, analyte in enumerate(analytes):
-            here = [row for row in rows if row["analyte"] == analyte["code"] and row["geometric_mean"] is not None]
-            if not here:
-                continue
-            hours = [max(row["minute"], 0) / 60 for row in here]
-            _curve(axes, hours, here, index)
-            ends.append((hours[-1], here[-1]["geometric_mean"], short(analyte["label"]), COLOURS[index % len(COLOURS)]))
         axes.set_yscale("log")
+        for index, analyte in enumerate(analytes):
+            here = [row for row in rows if row["analyte"] == analyte["code"] and _is_drawn(row)]
+            if here:
+                hours = [row["minute"] / 60 for row in here]
+                _curve(axes, hours, here, index)
+                ends.append((hours[-1], here[-1]["geometric_mean"], short(analyte["label"]), index))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axes.set_ylabel(f"Concentration ({found['unit']})")
-        _hours(axes, max((row["minute"] for row in rows), default=0) / 60)
-        lowest = min(analyte["lloq"] for analyte in analytes)
-        reference_line(axes, lowest, f"limit of quantification, {lowest:g}")
+        _hours(axes, max((hour for hour, *_ in ends), default=1.0))
+        _limit(axes, lowest)
         _named(axes, ends)
     words = f"Geometric mean levels of {_listed(analytes)} in {arm} over the hours; the numbers are in the data."
     caption = f"Drug levels in {arm}: geometric mean, times and divided by the geometric standard deviation"
     return Figure(caption, drawing.svg, words, _levels_table(found, rows))
+
+
+def _is_drawn(row: Result) -> bool:
+    """A mean of the few that could still be quantified would stand too high."""
+    return row["geometric_mean"] is not None and row["minute"] > 0 and 2 * row["below"] <= row["n"]
+
+
+def _limit(axes: Axes, lloq: float) -> None:
+    """The limit of quantification, its name below the line, where no curve is."""
+    bottom, top = axes.get_ylim()
+    axes.set_ylim(min(bottom, lloq * 0.5), top)
+    axes.axhline(lloq, color=QUIET, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
+    axes.annotate(
+        f"limit of quantification, {lloq:g}", (1, lloq), xycoords=("axes fraction", "data"), xytext=(-2, -10),
+        textcoords="offset points", ha="right", fontsize=8, color=QUIET,
+    )  # fmt: skip
 
 
 def _curve(axes: Axes, hours: Sequence[float], rows: Sequence[Result], index: int) -> None:
@@ -84,19 +99,14 @@ def _hours(axes: Axes, last: float) -> None:
     axes.set_xlim(0, last * 1.25 if last <= _LONG else last * 1.6)
 
 
-def _named(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> None:
-    """Each curve's name at its end; several that end together are named by a legend, in the order they stand."""
-    for hour, level, text, color in ends:
-        axes.annotate(
-            text,
-            (hour, level),
-            xytext=(8, 0),
-            textcoords="offset points",
-            color=color,
-            va="center",
-            fontweight="bold",
-            fontsize=8.5,
-        )
+def _named(axes: Axes, ends: Sequence[tuple[float, float, str, int]]) -> None:
+    """Each curve's name at its end; names of curves that end together are moved apart."""
+    low, high = (log10(end) for end in axes.get_ylim())
+    for hour in sorted({end[0] for end in ends}):
+        here = [end for end in ends if end[0] == hour]
+        heights = apart([log10(level) for _, level, *_ in here], 0.08 * (high - low))
+        for (_, _, text, index), height in zip(here, heights, strict=True):
+            label_at(axes, hour, 10**height, text, COLOURS[index % len(COLOURS)], dx=8)
 
 
 def _levels_table(found: Result, rows: Sequence[Result]) -> Table:

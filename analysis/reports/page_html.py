@@ -27,7 +27,7 @@ class _Page:
         places = {id(heading): f"s{number}" for number, heading in enumerate(headings, start=1)}
         links = "".join(f'<li><a href="#{places[id(each)]}">{escape(each.text)}</a></li>' for each in headings)
         body = [
-            f'<div class="running"><span>{escape(report.running)}</span>',
+            f'<header class="running"><span>{escape(report.running)}</span>',
             f"<strong>{escape(report.audience)}</strong></div>",
             '<main class="report">',
             _title_block(report),

@@ -90,7 +90,8 @@ def _not_estimated(blocks: Iterable[Block]) -> list[Block]:
 def _abbreviations(result: Result, blocks: Iterable[Block]) -> list[Block]:
     trial = result["trial"]
     meanings = {**_MEANINGS, **{each["code"]: each["label"] for each in trial["populations"]}}
-    meanings |= {code: label for code, label in trial["arms"].items() if not label.endswith(code)}
+    if result["kind"] != "open":
+        meanings |= {code: label for code, label in trial["arms"].items() if not label.endswith(code)}
     used = set(re.findall(r"[\w/-]+", " ".join(_texts(blocks))))
     found = sorted((short, long) for short, long in meanings.items() if used & {short, f"{short}s"})
     if not found:

@@ -117,14 +117,13 @@ def test_the_contents_lead_to_every_section_and_tables_are_numbered(rendered, ki
     numbers = [int(each) for each in re.findall(r">Table (\d+)\. ", page)]
     assert numbers == list(range(1, len(numbers) + 1))
     contents = pages_of(pdf, tmp_path)[1]
-    assert re.search(r"Safety(, all arms together)?[ .]+\d+\n", contents)
+    assert re.search(r"Safety[^\d\n]*\d+\n", contents)
 
 
 @KINDS
 def test_no_internal_word_reaches_a_reader(rendered, kind):
     words = " ".join(Page(rendered[kind][0]).words)
-    assert not re.search(r"\b(nan|None|null|pain_stratum|kenward_roger|primary_mmrm|bpi_sf)\b", words)
-    assert not re.search(r"\b[a-z]+_[a-z]+\b", words.replace("PAIN_SCALE", ""))
+    assert not re.search(r"\b(nan|None|null)\b|\w_\w", words)
 
 
 @pytest.mark.parametrize(("kind", "words"), [("open", "No comparison by arm"), ("closed", "Confidential: DSMB")])
