@@ -21,7 +21,8 @@ _FEWEST = 10
 MEASURES = {"auc_last": "AUC to the last sample", "cmax": "Cmax"}
 _POINTS_OF_A_LINE = 15
 _NOTE = (
-    "An association within an arm: nobody was assigned to an exposure. Body size, genotype and held doses move both."
+    "An association within an arm, p not adjusted for how many are looked at: nobody was assigned to an exposure. "
+    "Body size, genotype and held doses move both."
 )
 
 
