@@ -24,8 +24,10 @@ class KaplanMeier(pd.DataFrame):
 
     @property
     def median(self) -> dict[object, Estimate]:  # type: ignore[override]
-        """Median time by group: its interval inverts the curve's; infinite where the curve stays above one
-        half.
+        """Median time by group: its interval inverts the curve's; infinite where the curve stays above one half.
+
+        A curve at 0 has no limits: where the upper one was above one half until then, that of the median is infinite,
+        and where the lower one was, that of the median is nan.
         """
         return self.medians
 
@@ -43,8 +45,9 @@ def kaplan_meier(
 
     time (n,) from 0, event (n,) 1 or 0 censored, group (n,) labels. at: the times wanted, by default 0 and
     every time with an event. at_risk counts persons just before; se is Greenwood's. interval: on the
-    log(-log), the log or the plain scale, cut to [0, 1]. After the last time seen nothing is known of a
-    curve above 0: nan. Raises ValueError naming the argument. Reference: Kaplan & Meier (1958), JASA
+    log(-log), the log or the plain scale, cut to [0, 1]; nan where it has none: a curve that has come down to 0,
+    and on the log(-log) scale one still at 1 once somebody has been seen. After the last time seen nothing is known
+    of a curve above 0: nan. Raises ValueError naming the argument. Reference: Kaplan & Meier (1958), JASA
     53:457; Brookmeyer & Crowley (1982), Biometrics 38:29 (median).
     """
     times, events = times_and_events(time, event)
@@ -104,8 +107,8 @@ def _curve(times: FloatArray, events: NDArray[np.bool_], interval: IntervalKind,
             "events": table.events.astype(int),
             "survival": survival,
             "se": np.where(ended, nan, survival * np.where(ended, 0.0, relative)),
-            "lower": np.where(ended, nan, np.where(survival == 1, 1.0, lower)),
-            "upper": np.where(ended, nan, np.where(survival == 1, 1.0, upper)),
+            "lower": np.where(ended, nan, lower),
+            "upper": np.where(ended, nan, upper),
         }
     )
 
@@ -163,12 +166,12 @@ def _rows(name: object, curve: pd.DataFrame, asked: FloatArray) -> pd.DataFrame:
 def _median(curve: pd.DataFrame) -> Estimate:
     time = curve["time"].to_numpy()
     half = [_first_half(time, curve[column].to_numpy()) for column in ("survival", "lower", "upper")]
-    return Estimate(half[0], nan, half[1], half[2])
+    lower = nan if half[1] > half[0] else half[1]
+    return Estimate(half[0], nan, lower, half[2])
 
 
 def _first_half(time: FloatArray, values: FloatArray) -> float:
     """First time a curve is at or under one half; the middle of its stay where it is exactly one half."""
-    values = np.where(np.isnan(values), 0.0, values)
     under = np.flatnonzero(values <= 0.5 + 1e-9)
     if under.size == 0:
         return inf

@@ -83,6 +83,31 @@ def test_a_median_not_reached_is_infinite_and_a_flat_half_gives_its_middle():
     assert flat.estimate == 2.5
 
 
+# R 4.2.2, survival 3.5-3: survfit(Surv(c(1, 2, 3, 5, 8, 9, 11, 12), c(0, 1, 1, 0, 1, 1, 0, 1)) ~ 1, conf.type = ct):
+# summary(., times = 2) and the row of the table of summary(.); NA is nan in a limit of the curve, infinite in the
+# upper limit of a median.
+@pytest.mark.parametrize(
+    ("kind", "lower", "upper", "median"),
+    [
+        ("loglog", 0.334053879, 0.978561059, 2),
+        ("log", 0.633446529, 1, 3),
+        ("plain", 0.597917993, 1, 3),
+    ],
+)
+def test_limits_that_do_not_exist_bound_nothing(kind, lower, upper, median):
+    time, event = [1, 2, 3, 5, 8, 9, 11, 12], [0, 1, 1, 0, 1, 1, 0, 1]
+    found = survival.kaplan_meier(time, event, at=[0, 1, 2, 12], interval=kind)
+    still_one = nan if kind == "loglog" else 1
+    np.testing.assert_allclose(found["lower"], [1, still_one, lower, nan], atol=1e-9)
+    np.testing.assert_allclose(found["upper"], [1, still_one, upper, nan], atol=1e-9)
+    half = found.median["all"]
+    assert (half.estimate, half.lower, half.upper) == (9, median, inf)
+    # Both lost at once: R gives 5 with NA on both sides.
+    at_once = survival.kaplan_meier([5, 5], [1, 1], interval=kind).median["all"]
+    assert (at_once.estimate, at_once.upper) == (5, inf)
+    assert isnan(at_once.lower)
+
+
 def test_restricted_mean_by_hand():
     # Events at 1 and 3, one censored at 2: S = 1, then 2/3. To 2.5: 1 + 1.5 x 2/3, variance 1^2 / (3 x 2).
     found = survival.restricted_mean([1, 2, 3], [1, 0, 1], tau=2.5)
