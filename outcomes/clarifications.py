@@ -20,7 +20,8 @@ def clarify(user: User, *, response: Response, text: str, item: str = "") -> Cla
     require(may_clarify(user, response.participant.site), "clarify answers at this site")
     if response.source != Response.Source.PARTICIPANT:
         raise InvalidEntry("This form was not filled in by the participant: correct it, with a reason.")
-    if item and item not in load_instrument(response.instrument.key).items:
+    version = response.instrument
+    if item and item not in load_instrument(version.key, version.version).items:
         raise InvalidEntry(f"There is no question {item} on this form.", field="item")
     if not text.strip():
         raise InvalidEntry("Write what was clarified.", field="text")
