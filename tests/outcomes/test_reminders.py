@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import smtplib
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -18,8 +18,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from outcomes.contact_preferences import is_quiet, save_preference, save_site_contact
+from outcomes.invitations import diary_span
 from outcomes.models import DoorKey, Invitation, Reminder
-from outcomes.reminders import MailNotSent, mail_link, remind
+from outcomes.reminders import MailNotSent, _day_to_ask_for, mail_link, remind
 from studies.consents import sign_consent, withdraw_consent
 from studies.enrolment import enrol, save_contact
 from studies.errors import InvalidEntries, InvalidEntry, NotAllowed
@@ -207,3 +208,35 @@ def test_a_mail_that_was_not_taken_is_told(keeper, monkeypatch):
     monkeypatch.setattr(EmailMessage, "send", refuse)
     with pytest.raises(MailNotSent, match="ConnectionRefusedError"):
         mail_link(keeper.coordinator, invitation=keeper.invited())
+
+
+@pytest.mark.parametrize(
+    ("at", "asked"),
+    [
+        ("2026-03-29T16:59:00+00:00", False),  # clocks went forward in the night: 18:59 in Berlin
+        ("2026-03-29T17:00:00+00:00", True),
+        ("2026-03-29T18:59:00+00:00", True),
+        ("2026-03-29T19:00:00+00:00", False),  # 21:00: quiet
+        ("2026-10-25T17:59:00+00:00", False),  # clocks went back: 18:59
+        ("2026-10-25T18:00:00+00:00", True),
+        ("2026-10-25T20:00:00+00:00", False),
+    ],
+)
+def test_the_evening_and_the_quiet_hours_follow_the_clock_on_the_wall_where_it_changes(keeper, at, asked):
+    moment = datetime.fromisoformat(at)
+    assert _day_to_ask_for(keeper.participant, moment) == (moment.date() if asked else None)
+
+
+@pytest.mark.parametrize(
+    ("day", "opens", "closes"),
+    [
+        (date(2026, 3, 29), "2026-03-28T23:00:00+00:00", "2026-03-30T22:00:00+00:00"),  # 23 hours, and a day more
+        (date(2026, 10, 25), "2026-10-24T22:00:00+00:00", "2026-10-26T23:00:00+00:00"),  # 25 hours, and a day more
+    ],
+)
+def test_a_diary_day_is_as_long_as_the_day_where_the_participant_lives(keeper, day, opens, closes):
+    span = diary_span(keeper.participant, day)
+    assert [moment.astimezone(UTC) for moment in span] == [
+        datetime.fromisoformat(opens),
+        datetime.fromisoformat(closes),
+    ]

@@ -22,7 +22,9 @@ class Page:
         alert = busy.first.safety_alerts.order_by("pk").first()
         device = Device.objects.filter(site=busy.first.site).first()
         event = busy.first.intercurrent_events.first()
+        form = busy.first.responses.filter(source="staff").order_by("pk").first()
         keys = {
+            "form": form.pk if form else 0,
             "event": event.pk if event else 0,
             "alert": alert.pk if alert else 0,
             "device": device.pk if device else 0,
@@ -59,6 +61,7 @@ PAGES = {
     "qst_device": Page("/admin/qst/devices/{device}/", 8),
     "qst_import": Page("/admin/qst/import/", 10),
     "response": Page(PERSON + "visits/BL/forms/phq9/", 19),
+    "taken": Page(PERSON + "taken/{form}/", 9),
     "self_completion": Page(PERSON + "self-completion/", 26),
     "preference": Page(PERSON + "wishes/", 8),
     "infusions": Page("/admin/infusions/", 8),
@@ -88,6 +91,7 @@ NOT_HERE = {
     "qst_compute",
     "visit_start",
     "people_end",
+    "people_address",
     "cut",
     "order_look",
     "open_report",

@@ -21,6 +21,9 @@ from trialsite.desk.steps import OnTheClock, entry
 
 
 class TakenForm(OnTheClock):
+    """What stands for an empty language is told beside it, and nobody else answered unless it is said."""
+
+    may_be_left_open = True
     completed_at = MomentField(label="Answered on", help_text="On the clock of the site; days late follow from it")
     source = forms.ChoiceField(
         label="Taken",
