@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan, sqrt
+from math import inf, nan, sqrt
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -34,8 +34,8 @@ class Mediation:
 
     a: treatment on mediator; b: mediator on outcome, in the control arm where there is an `interaction`; indirect,
     direct: averages over both arms, which differ only with an interaction, then in `indirect_by_arm` and
-    `direct_by_arm` (control, treated); total: indirect + direct; proportion: indirect / total, None where the
-    interval of the total includes 0. sobel_se, aroian_se, goodman_se: of a times b (Goodman's is nan where its
+    `direct_by_arm` (control, treated); total: indirect + direct; proportion: indirect / total, with an interval without
+    ends, no se and no p where that of the total includes 0: any share may then be. sobel_se, aroian_se, goodman_se: of a times b (Goodman's is nan where its
     variance is negative).
     """
 
@@ -44,7 +44,7 @@ class Mediation:
     indirect: Estimate
     direct: Estimate
     total: Estimate
-    proportion: Estimate | None
+    proportion: Estimate
     interaction: Estimate | None
     indirect_by_arm: dict[str, Estimate] | None
     direct_by_arm: dict[str, Estimate] | None
@@ -117,7 +117,7 @@ def mediate(
         indirect=estimates["indirect"],
         direct=estimates["direct"],
         total=total,
-        proportion=estimates["proportion"] if total.lower > 0 or total.upper < 0 else None,
+        proportion=_share(estimates["proportion"], total),
         interaction=models.outcome.estimate(models.b + 1, level) if interaction else None,
         indirect_by_arm=by_arm and {arm: estimates[f"indirect_{arm}"] for arm in ("control", "treated")},
         direct_by_arm=by_arm and {arm: estimates[f"direct_{arm}"] for arm in ("control", "treated")},
@@ -125,6 +125,13 @@ def mediate(
         observations=len(data.outcome),
         rows_left_out=data.left_out,
     )
+
+
+def _share(proportion: Estimate, total: Estimate) -> Estimate:
+    """A ratio whose denominator may be 0 has no bounded interval (Fieller 1954, JRSS B 16:175)."""
+    if total.lower > 0 or total.upper < 0:
+        return proportion
+    return Estimate(proportion.estimate, nan, -inf, inf)
 
 
 def _require_method(method: str, draws: int, rng: np.random.Generator | None, interval: str) -> None:
@@ -178,7 +185,7 @@ def _effects(parts: FloatArray, *, interaction: bool) -> dict[str, FloatArray]:
     found["indirect"] = (found["indirect_control"] + found["indirect_treated"]) / 2
     found["direct"] = (found["direct_control"] + found["direct_treated"]) / 2
     found["total"] = found["direct_control"] + found["indirect_treated"]
-    # Dividing by a total of 0 says nothing; the result drops a proportion whose total may be 0.
+    # Dividing by a total of 0 says nothing; the result bounds no proportion whose total may be 0.
     with np.errstate(divide="ignore", invalid="ignore"):
         found["proportion"] = found["indirect"] / found["total"]
     return found if interaction else {name: found[name] for name in ("indirect", "direct", "total", "proportion")}

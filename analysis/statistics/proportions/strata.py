@@ -18,7 +18,8 @@ FloatArray = NDArray[np.float64]
 class StratifiedResult:
     """Common effects over strata and the Cochran-Mantel-Haenszel test (1 df).
 
-    odds_ratio: se on the log scale; p belongs to chi_square, the one without continuity correction.
+    odds_ratio: se on the log scale; p belongs to chi_square, the one without continuity correction. The correction
+    is one half, and none where observed and expected are less than that apart.
     """
 
     odds_ratio: Estimate
@@ -64,7 +65,9 @@ def _cmh(counts: FloatArray) -> tuple[float, float]:
     variance = float((arms.prod(axis=1) * answers.prod(axis=1) / (size**2 * (size - 1))).sum())
     if variance == 0:
         return 0.0, 0.0
-    return excess**2 / variance, max(abs(excess) - 0.5, 0.0) ** 2 / variance
+    # Under one half there is nothing to move towards 0: no correction, as R's mantelhaen.test.
+    correction = 0.5 if abs(excess) >= 0.5 else 0.0
+    return excess**2 / variance, (abs(excess) - correction) ** 2 / variance
 
 
 def _common_odds_ratio(counts: FloatArray, z: float, p: float) -> Estimate:

@@ -1,5 +1,7 @@
 """Mediation against identities, SciPy and simulation; the reference numbers are in tests/validation."""
 
+from math import inf
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,12 +140,13 @@ def test_delta_method_errors_with_an_interaction_are_the_spread_of_the_draws():
     assert delta.total.se == pytest.approx(drawn.total.se, rel=0.05)
 
 
-def test_a_proportion_of_a_total_that_may_be_nothing_is_not_given():
+def test_a_proportion_of_a_total_that_may_be_nothing_is_not_bounded():
     frame = two_mediators().assign(y=lambda table: table["m1"] - 1.2 * table["t"] + table["x"])
     noise = np.random.default_rng(4).normal(0, 3, len(frame))
     found = mediation.mediate(frame.assign(y=frame["y"] + noise), treatment="t", mediator="m1", outcome="y")
     assert found.total.lower < 0 < found.total.upper
-    assert found.proportion is None
+    assert found.proportion.estimate == found.indirect.estimate / found.total.estimate
+    assert (found.proportion.lower, found.proportion.upper, found.proportion.p) == (-inf, inf, None)
 
 
 def test_arms_may_be_named():

@@ -80,6 +80,21 @@ def test_a_stratum_with_one_arm_changes_nothing():
     assert proportions.stratified(with_empty) == proportions.stratified(both)
 
 
+# R 4.2.2: mantelhaen.test(array(c(9, 4, 6, 7, 3, 2, 4, 5), c(2, 2, 2)))$statistic, and of c(5, 5, 6, 5, 3, 4, 5, 7), in
+# which observed and expected are less than one half apart; R's tables are (arm, answer, stratum).
+@pytest.mark.parametrize(
+    ("tables", "corrected"),
+    [
+        ([[[9, 6], [4, 7]], [[3, 4], [2, 5]]], 0.894495412844),
+        ([[[5, 6], [5, 5]], [[3, 5], [4, 7]]], 0.0137068251278),
+    ],
+)
+def test_a_continuity_correction_never_overshoots(tables, corrected):
+    found = proportions.stratified(tables)
+    assert found.chi_square_continuity == pytest.approx(corrected, rel=1e-9)
+    assert found.chi_square >= found.chi_square_continuity
+
+
 def test_strata_without_discordant_pairs_have_no_odds_ratio_interval():
     none = proportions.stratified([[[0, 5], [0, 4]]])
     assert isnan(none.odds_ratio.estimate)

@@ -125,14 +125,13 @@ def mediated() -> Book:
 def _plain(case: Entry) -> None:
     frame, columns = asked(case.value)
     found = mediation.mediate(frame, **columns)
-    share = found.proportion
     numbers = {
         "n": found.observations, "a": found.a.estimate, "se_a": found.a.se, "b": found.b.estimate, "se_b": found.b.se,
         "direct": found.direct.estimate, "se_direct": found.direct.se, "acme_product": found.indirect.estimate,
         "sobel_se": found.sobel_se, "sobel_z": found.indirect.statistic, "sobel_p": found.indirect.p,
         "sobel_ci": (found.indirect.lower, found.indirect.upper), "aroian_se": found.aroian_se,
         "goodman_se": found.goodman_se, "ade": found.direct.estimate, "total": found.total.estimate,
-        "proportion_mediated": share.estimate if share else found.indirect.estimate / found.total.estimate,
+        "proportion_mediated": found.proportion.estimate,
     }  # fmt: skip
     for name, value in numbers.items():
         case[name].check(CLOSED, value, rel=1e-8)
@@ -161,10 +160,8 @@ def _drawn(case: Entry) -> None:
     expected["acme_p"].check(QUASI_P, quasi.indirect.p, abs=3 * 2 * sqrt(p / 20_000))
     # A ratio has a long tail, where 4,000 draws are few.
     width = resampled.value["prop_ci"][1] - resampled.value["prop_ci"][0]
-    share = quasi.proportion or quasi.indirect
-    expected["prop"].check(QUASI, share.estimate, abs=0.06 * width)
-    if boot.proportion:
-        _interval(resampled["prop_ci"], BOOTSTRAP, boot.proportion, share=0.06)
+    expected["prop"].check(QUASI, quasi.proportion.estimate, abs=0.06 * width)
+    _interval(resampled["prop_ci"], BOOTSTRAP, boot.proportion, share=0.06)
     # The error of an SD from 4,000 draws is one in ninety.
     resampled["acme_sd"].check(BOOTSTRAP_SD, boot.indirect.se, rel=0.05)
 
