@@ -35,8 +35,8 @@ class Mediation:
     a: treatment on mediator; b: mediator on outcome, in the control arm where there is an `interaction`; indirect,
     direct: averages over both arms, which differ only with an interaction, then in `indirect_by_arm` and
     `direct_by_arm` (control, treated); total: indirect + direct; proportion: indirect / total, with an interval without
-    ends, no se and no p where that of the total includes 0: any share may then be. sobel_se, aroian_se, goodman_se: of a times b (Goodman's is nan where its
-    variance is negative).
+    ends, no se and no p where that of the total includes 0: any share may then be. sobel_se, aroian_se, goodman_se: of
+    a times b (Goodman's is nan where its variance is negative).
     """
 
     a: Estimate
