@@ -7,6 +7,7 @@ place and are written by the unblinded side only.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,7 @@ from studies.errors import InvalidEntry
 
 _OPEN, _UNBLINDED_ONLY = 0o555, 0o500
 # A spreadsheet would run these as formulas; the Parquet file has the text as it is.
+_VERSION = re.compile(r"[0-9]+(\.[0-9]+)*")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -98,7 +100,13 @@ def _plan_of(cut: DataCut) -> tuple[Plan, int | None]:
 
 
 def _folder(cut: DataCut, plan: Plan, number: int | None, *, unblinded: bool) -> Path:
-    """A look brings its clinical cut-off: what was written of its cut before the look is another thing."""
+    """A look brings its clinical cut-off: what was written of its cut before the look is another thing.
+
+    Raises InvalidEntry for a plan whose version is no plain part of a name.
+    """
+    # The version as the row has it, which the open side wrote: one that climbs would choose where the arms are written.
+    if not _VERSION.fullmatch(plan.version):
+        raise InvalidEntry(f"{plan.version!r} is not a plan's version: numbers and points, such as 1.0.", field="plan")
     name = f"{cut.name}.datasets-{plan.version}" + (f"-look-{number}" if number else "")
     return (_closed_place() if unblinded else cuts.blinded_folder(cut.name).parent) / name
 

@@ -91,6 +91,18 @@ def test_those_with_the_arms_lie_on_the_closed_side_and_are_read_there(cut: Data
     assert not [name for name in open_reading.cut_files(cut) if name.startswith("analysis-")]
 
 
+def test_no_version_of_a_plan_chooses_where_the_arms_are_written(cut: DataCut, folders: Path, plan: Plan):
+    """The row of a plan is the open side's to insert: of a registered text it may be a second one, of any version."""
+    with acting(CLERK, "climbs"), transaction.atomic():
+        plan.pk, plan.version = None, "/../../../cuts/p"
+        plan.save(force_insert=True)
+    with django_as("unblinded"):
+        cuts.take_unblinded(PROGRAM, cut=cut)
+        with pytest.raises(InvalidEntry, match="is not a plan's version"):
+            write_unblinded(cut)
+    assert list(folders.rglob("adsl*")) == []
+
+
 def test_a_file_that_was_changed_is_not_taken_for_what_was_written(cut: DataCut):
     path = write_blinded(cut) / "adsl.csv"
     path.chmod(0o644)
