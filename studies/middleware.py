@@ -1,12 +1,36 @@
-"""The acting user of a request, for the audit trail."""
+"""The acting user of a request, for the audit trail; and requests that no record could hold."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from studies.acting import acting, nobody
+
+
+class PlainTextMiddleware:
+    """Refuse what holds a NUL: no text of the database can, so that it would end as an error of the server."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        asked, typed = request.META.get("QUERY_STRING", ""), _typed(request)
+        if "\0" in request.path or "%00" in asked or "\0" in asked or b"%00" in typed or b"\0" in typed:
+            raise BadRequest("A NUL is no text.")
+        return self.get_response(request)
+
+
+def _typed(request: HttpRequest) -> bytes:
+    """What was typed into a form; files, whatever their bytes, are none."""
+    if request.content_type != "application/x-www-form-urlencoded":
+        return b""
+    try:
+        return request.body
+    except UnreadablePostError:  # whoever sent it hung up
+        return b""
 
 
 class ActingMiddleware:

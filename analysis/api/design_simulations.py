@@ -117,7 +117,7 @@ class DesignSimulationView(WithFiles):
         return HttpResponse(text, content_type="text/csv; charset=utf-8", headers=headers)
 
     def _result(self, request: Request, pk: str) -> DesignResult:
-        if not pk.isdigit():
+        if not pk.isdecimal():
             raise Http404
         found = get_object_or_404(reading.visible_simulations(acting_user(request)), pk=pk)
         kept = reading.kept_result(found)

@@ -11,7 +11,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, viewsets
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -21,7 +20,7 @@ from analysis.cuts import order_cut
 from analysis.looks import order_look
 from analysis.models import DataCut, Job, Look, OpenReport
 from analysis.permissions import may_read_cut
-from studies.api.records import ActingMixin, RecordView, body_of, presented
+from studies.api.records import ActingMixin, KeyPages, RecordView, body_of, presented
 from studies.api.views import acting_user
 from studies.models import Study, User
 from studies.permissions import require, visible_studies
@@ -124,7 +123,7 @@ class LookView(WithFiles):
         return Response(serializers.DatasetSerializer(open_reading.look_datasets(look), many=True).data)
 
     def _look(self, request: Request, pk: str) -> Look:
-        if not pk.isdigit():
+        if not pk.isdecimal():
             raise Http404
         return get_object_or_404(open_reading.visible_looks(acting_user(request)), pk=pk)
 
@@ -135,7 +134,7 @@ class LookView(WithFiles):
         return report
 
 
-class JobPages(CursorPagination):
+class JobPages(KeyPages):
     page_size = 100
     ordering = "-id"
 

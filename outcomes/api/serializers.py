@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+from django.core.validators import MinValueValidator
 from rest_framework import serializers
 
 from outcomes.api.entry_fields import AnswersField, MomentField
@@ -14,6 +16,9 @@ from studies.models import Visit
 
 # How a form is taken through the API: participants have a door of their own, imports and devices theirs.
 TAKEN = [(source.value, source.label) for source in (Response.Source.STAFF, Response.Source.PAPER)]
+
+EARLIEST = date(1950, 1, 1)
+_NO_DAY = f"No diary was kept before {EARLIEST}. Check the year."
 
 
 class ResponseSerializer(OfParticipant):
@@ -85,7 +90,9 @@ class ScoreSerializer(OfResponse):
 class ResponseBody(serializers.Serializer[Any]):
     participant = serializers.CharField(help_text="The participant's identifier")
     visit = serializers.CharField(required=False, help_text="The visit's code; or give a day")
-    day = serializers.DateField(required=False, help_text="The diary day")
+    day = serializers.DateField(
+        required=False, help_text="The diary day", validators=[MinValueValidator(EARLIEST, _NO_DAY)]
+    )
     minute = serializers.IntegerField(required=False, help_text="Minutes from the start of the infusion")
     respondent = serializers.ChoiceField(choices=Response.Respondent.choices, required=False, default="")
     instrument = serializers.CharField()

@@ -10,10 +10,12 @@ from typing import Any, cast
 
 from django.db import connection
 from django.db.models import Case, F, Model, Q, QuerySet, Value, When
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, viewsets
-from rest_framework.exceptions import ValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
@@ -39,6 +41,8 @@ CHANGED_BEFORE = OpenApiParameter(
     OpenApiTypes.INT64,
     description="Set by the first page, so that its followers fit to it.",
 )
+# A bigint has at most so many.
+MOST_DIGITS = 19
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -50,14 +54,27 @@ class ActingMixin(APIView):
         self._acting = acting(request.user)
         self._acting.__enter__()
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        if hasattr(self, "_acting"):
-            self._acting.__exit__(None, None, None)
-            del self._acting
-        return super().finalize_response(request, response, *args, **kwargs)
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        finally:
+            # Also where the view broke off: nobody acts any longer.
+            if hasattr(self, "_acting"):
+                self._acting.__exit__(None, None, None)
 
 
-class RecordPages(CursorPagination):
+class KeyPages(CursorPagination):
+    """Pages by key; a cursor that none of them gave is refused in words."""
+
+    def decode_cursor(self, request: Request) -> Any:
+        """A cursor of our own making, or none: its position is a key."""
+        cursor: Any = super().decode_cursor(request)
+        if cursor and cursor.position and not (cursor.position.isdecimal() and len(cursor.position) < MOST_DIGITS):
+            raise NotFound("This cursor is none that an answer gave: follow `next` and `previous` as they are.")
+        return cursor
+
+
+class RecordPages(KeyPages):
     """Pages by key: quick at any depth, and nothing is skipped when rows are added meanwhile."""
 
     page_size = 500
@@ -183,7 +200,7 @@ class RecordView(ActingMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet
         text = self.request.query_params.get(name)
         if text is None:
             return None
-        if not text.isdigit() or int(text) >= 2**63:
+        if not text.isdecimal() or int(text) >= 2**63:
             raise ValidationError({name: f"{text!r} is not a change number: give the `changed_until` of an answer."})
         return int(text)
 

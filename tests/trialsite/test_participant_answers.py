@@ -58,6 +58,8 @@ def test_an_answer_out_of_range_is_told_beside_its_question_and_nothing_is_half_
         "{}",
         '{"sent_at": "2026-11-24T10:00:00+01:00", "answers": [{"key": "no uuid"}]}',
         '{"sent_at": "2026-11-24T10:00:00", "answers": []}',
+        '{"sent_at": "9999-12-31T23:59:59-14:00", "answers": []}',
+        '{"sent_at": "0001-01-01T00:00:00+14:00", "answers": []}',
         '{"sent_at": "2026-11-24T10:00:00Z", "answers": [{"key": "0a8d3b1e-8e4f-4d58-a1c5-3d1f4f0a9c11",'
         ' "item": "worst", "value": "five", "at": "2026-11-24T10:00:00Z", "offset": 0}]}',
         "x" * 100_001,

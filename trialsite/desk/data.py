@@ -16,7 +16,7 @@ from analysis.permissions import may_order_cut, may_read_cut, may_retry_job
 from studies.errors import NotAllowed, TrialError
 from studies.models import Study
 from studies.permissions import may_manage_data, visible_studies
-from trialsite.desk.page import View, page, refusals, say, shows_refusals, user_of
+from trialsite.desk.page import View, key_in, page, refusals, say, shows_refusals, user_of
 
 PER_PAGE = 50
 UNFINISHED = (Job.Status.QUEUED, Job.Status.RUNNING)
@@ -61,10 +61,10 @@ def cut(request: HttpRequest, name: str) -> HttpResponse:
 def _act(request: HttpRequest) -> str:
     user = user_of(request)
     if "retry" in request.POST:
-        job = get_object_or_404(visible_jobs(user), pk=_key(request, "retry"))
+        job = get_object_or_404(visible_jobs(user), pk=key_in(request, "retry"))
         job_verbs.retry(user, job=job)
         return f"{job.get_kind_display()} ordered again."
-    study = get_object_or_404(visible_studies(user), pk=_key(request, "study"))
+    study = get_object_or_404(visible_studies(user), pk=key_in(request, "study"))
     ordered = cut_verbs.order_cut(user, study=study)
     return f"Cut {ordered} ordered. Its progress is shown below."
 
@@ -89,11 +89,6 @@ def _shown(request: HttpRequest) -> dict[str, Any]:
 def _retried(user: Any, studies: list[Study]) -> set[int]:
     """The studies whose failed jobs the person may order again."""
     return {study.pk for study in studies if may_retry_job(user, study)}
-
-
-def _key(request: HttpRequest, name: str) -> int:
-    text = request.POST.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
 urls: list[tuple[str, View, str]] = [("data/", data, "data"), ("data/cuts/<str:name>/", cut, "cut")]

@@ -95,6 +95,12 @@ def shows_refusals(view: View) -> View:
     return shown
 
 
+def key_in(request: HttpRequest, name: str) -> int:
+    """A row's key as it was posted; 0, which no row has, for whatever is none."""
+    text = request.POST.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 19 else 0
+
+
 def say(request: HttpRequest, text: str) -> None:
     """Say on the next page what was done."""
     messages.success(request, text)
@@ -109,6 +115,7 @@ __all__ = [
     "Http404",
     "find_participant",
     "in_sight",
+    "key_in",
     "page",
     "refusals",
     "rooms",

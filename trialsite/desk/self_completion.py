@@ -26,6 +26,7 @@ from trialsite.desk.page import (
     View,
     find_participant,
     in_sight,
+    key_in,
     page,
     refusals,
     say,
@@ -83,7 +84,7 @@ def _act(request: HttpRequest, person: Participant) -> dict[str, Any]:
             return {}
         return {"invitation": invitation, "link": link_of(invitations.make_link(user, invitation=invitation))}
     rows = person.invitations.select_related("instrument", "visit")
-    invitation = get_object_or_404(rows, pk=int(request.POST.get("invitation", "0") or 0))
+    invitation = get_object_or_404(rows, pk=key_in(request, "invitation"))
     if todo == "link":
         return {"invitation": invitation, "link": link_of(invitations.make_link(user, invitation=invitation))}
     if todo == "code":

@@ -109,6 +109,9 @@ def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a moment without an offset")
+    # A clock may be wrong by years; at the ends of the calendar its moment has no other time zone.
+    if not 1 < moment.year < 9999:
+        raise ValueError("no moment of a clock")
     return moment
 
 
