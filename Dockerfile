@@ -28,4 +28,4 @@ RUN TRIALSITE_SECRET_KEY=$(python -c 'import secrets; print(secrets.token_urlsaf
 USER trial
 EXPOSE 8000
 CMD ["gunicorn", "trialsite.wsgi", "--bind=0.0.0.0:8000", "--workers=2", "--threads=4", "--preload", \
-     "--worker-tmp-dir=/dev/shm", "--access-logfile=-", "--no-control-socket"]
+     "--worker-tmp-dir=/dev/shm", "--access-logfile=-", "--logger-class=trialsite.services.access_log.AccessLog", "--no-control-socket"]

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from gunicorn.config import Config
 
 from outcomes import door_limits
 from outcomes.invitations import make_code, revoke
 from outcomes.models import DoorFailure, DoorKey, Invitation
 from tests.outcomes.diary_keeper import EMAIL, Keeper
 from tests.trialsite.door_phone import DONE, ENTRANCE, FORM, answer, path_of, send
+from trialsite.services.access_log import AccessLog
 
 pytestmark = pytest.mark.django_db
+
+
+def test_no_log_keeps_a_link_that_may_be_unused(keeper, asked, monkeypatch, caplog):
+    """Answered "too often", or sent without its token, a link is as good as before."""
+    link = path_of(keeper, asked)
+    monkeypatch.setattr(door_limits, "MOST_FROM_ONE_PLACE", 0)
+    assert Client().get(link).status_code == 429
+    assert Client(enforce_csrf_checks=True).post(link).status_code == 403
+    [console] = [each for each in logging.getLogger().handlers if each.get_name() == "console"]
+    refused = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    said = [console.format(record) for record in refused if console.filter(record)]
+    assert [line.partition("/p/")[2] for line in said] == ["(a link)/"] * 2
+    request = SimpleNamespace(headers=[("REFERER", f"https://trial.example.org{link}")])
+    answered = SimpleNamespace(status="200 OK", sent=1, headers=[])
+    about = {"REQUEST_METHOD": "GET", "RAW_URI": link, "PATH_INFO": link, "SERVER_PROTOCOL": "HTTP/1.1"}
+    line = AccessLog(Config()).atoms(answered, request, about | {"HTTP_REFERER": link}, timedelta())
+    assert (line["r"], line["U"], line["f"]) == ("GET /p/(a link)/ HTTP/1.1", "/p/(a link)/", "/p/(a link)/")
 
 
 # Getting in ---------------------------------------------------------------------------------------------
