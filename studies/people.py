@@ -56,8 +56,12 @@ def _refuse_bad_address(email: str) -> None:
 
 @verb(because="role given")
 def give_role(user: User, *, person: User, study: Study, site: Site | None, role: str) -> Membership:
-    """Give a person a role at one site, or (site None) at all of them. Raises NotAllowed, InvalidEntry, AlreadyDone."""
+    """Give a person a role at one site, or (site None) at all of them. Raises NotAllowed, InvalidEntry, AlreadyDone.
+
+    Nobody gives one to himself: whoever administers sees no data, and would by one line.
+    """
     require(may_administer(user, study), "give roles")
+    require(person != user, "give a role to yourself: somebody else who administers does")
     if role not in Role.values:
         raise InvalidEntry(f"There is no role {role}.", field="role")
     if site is not None and site.study_id != study.pk:

@@ -37,7 +37,9 @@ def test_a_role_opens_the_site_and_its_end_closes_it(administrator, version, sit
 
 def test_an_administrator_manages_people_and_sees_no_data(administrator, version, site, coordinator):
     enrol(coordinator, site=site, sex="F", birth="1974")
-    assert not visible_participants(administrator).exists()
+    with pytest.raises(NotAllowed, match="to yourself"):
+        give_role(administrator, person=fresh(administrator), study=version.study, site=None, role="data_manager")
+    assert not visible_participants(fresh(administrator)).exists()
 
 
 def test_a_coordinator_gives_no_roles(coordinator, version, site):
