@@ -57,10 +57,9 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """A section's title; it begins a new page in print where `page` says so."""
+    """A section's title."""
 
     text: str
-    page: bool = False
 
 
 @dataclass(frozen=True, slots=True)

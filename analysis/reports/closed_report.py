@@ -86,9 +86,9 @@ def _arms(result: Result) -> Block:
 
 def _decision(result: Result) -> list[Block]:
     if "information" not in result["decision"]:
-        blocks: list[Block] = [Heading("What was asked", page=True)]
+        blocks: list[Block] = [Heading("What was asked")]
     else:
-        blocks = [Heading("Decision", page=True), *decision_blocks(result)]
+        blocks = [Heading("Decision"), *decision_blocks(result)]
     return [*blocks, *estimand_blocks(result), *testing_blocks(result)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from analysis.reports.blocks import Figure, Table, table
 from analysis.reports.drawing import COLOURS, QUIET, SHAPES, apart, canvas, label_at, side_by_side, zero_line
@@ -47,6 +47,7 @@ def levels_over_time(found: Result, arm: str) -> Figure:
                 _curve(axes, hours, here, index)
                 ends.append((hours[-1], here[-1]["geometric_mean"], short(analyte["label"]), index))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylabel(f"Concentration ({found['unit']})")
         _hours(axes, max((hour for hour, *_ in ends), default=1.0))
         _limit(axes, lowest)
@@ -81,7 +82,6 @@ def _curve(axes: Axes, hours: Sequence[float], rows: Sequence[Result], index: in
         hours,
         middle,
         yerr=[middle - middle / factor, middle * factor - middle],
-        capsize=3,
         elinewidth=1,
         color=COLOURS[index % len(COLOURS)],
         marker=SHAPES[index % len(SHAPES)],
@@ -116,17 +116,15 @@ def _levels_table(found: Result, rows: Sequence[Result]) -> Table:
             f"{labels[row['analyte']]}, {row['minute']} min",
             str(row["n"]),
             str(row["below"]),
-            figure_digits(row["mean"]),
             with_cv(row),
             f"{figure_digits(row['median'])} ({figure_digits(row['min'])} to {figure_digits(row['max'])})",
         )
         for row in rows
     ]
     note = (
-        "Below the limit of quantification counts as 0 in mean and median, and is left out of geometric means. Times "
-        "are planned ones."
+        "Below the limit of quantification counts as 0 in medians, and is left out of geometric means. Planned times."
     )
-    head = ("Analyte and time", "n", "Below limit", "Mean", "Geometric mean (CV)", "Median (range)")
+    head = ("Analyte and time", "n", "Below limit", "Geometric mean (CV)", "Median (range)")
     return table(f"Drug levels ({found['unit']})", head, lines, note=note)
 
 
@@ -155,7 +153,7 @@ def response_by_exposure(relation: Result, analytes: Sequence[Result]) -> Figure
     told = "; ".join(f"{short(each['label'])} {number(fits[each['code']]['estimate'])}" for each in shown)
     words = f"Change in the primary endpoint per doubling of the exposure: {told}."
     caption = f"Change in the primary endpoint by exposure in {relation['arm']}"
-    return Figure(caption, drawing.svg, words, _points_table(relation, shown))
+    return Figure(caption, drawing.svg, words)
 
 
 def _relation(axes: Axes, points: Sequence[Result], fit: Result, analyte: Result, index: int) -> None:
@@ -173,8 +171,7 @@ def _relation(axes: Axes, points: Sequence[Result], fit: Result, analyte: Result
     axes.set_xlabel("AUC (ng h/mL)")
     axes.xaxis.set_major_locator(FixedLocator(_round_ticks(min(xs), max(xs))))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.tick_params(axis="x", which="minor", color=QUIET, length=0)
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _round_ticks(low: float, high: float) -> list[float]:
@@ -182,19 +179,6 @@ def _round_ticks(low: float, high: float) -> list[float]:
     every = [step * 10.0**power for power in range(-2, 6) for step in (1, 1.5, 2, 3, 5, 7)]
     inside = [each for each in every if low <= each <= high]
     return inside[:: max(1, -(-len(inside) // 4))] or [low]
-
-
-def _points_table(relation: Result, analytes: Sequence[Result]) -> Table:
-    head = ("Participant", "Change", *(f"AUC, {short(each['label'])}" for each in analytes))
-    rows = [
-        (
-            each["participant"],
-            number(each["change"]),
-            *(figure_digits(each["auc_last"][analyte["code"]]) for analyte in analytes),
-        )
-        for each in relation["points"]
-    ]
-    return table("Exposure and change of each participant (AUC to the last sample, ng h/mL)", head, rows)
 
 
 def _listed(analytes: Sequence[Result]) -> str:

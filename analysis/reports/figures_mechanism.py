@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
-from analysis.reports.blocks import Figure, Table, table
+from analysis.reports.blocks import Figure, Row, Table, row, table
 from analysis.reports.drawing import COLOURS, LINE, QUIET, SHAPES, arm_style, canvas, label_ends, panels, zero_line
 from analysis.reports.wording import NONE, interval, number
 
@@ -54,11 +54,12 @@ def _profile(axes: Axes, here: list[Result], index: int, offset: float) -> None:
 def _profile_table(profile: Result) -> Table:
     cells = {(each["visit"], each["parameter"], each["arm"]): each for each in profile["cells"]}
     codes = [group["code"] for group in profile["groups"]]
-    rows = [
-        (f"{visit['label']}, {name}", *(_mean(cells[visit["visit"], name, code]) for code in codes))
-        for visit in profile["visits"]
-        for name in profile["parameters"]
-    ]
+    rows: list[Row] = []
+    for visit in profile["visits"]:
+        rows.append(row(visit["label"], *("" for _ in codes), emphasis="strong"))
+        rows += [
+            row(name, *(_mean(cells[visit["visit"], name, code]) for code in codes)) for name in profile["parameters"]
+        ]
     return table("mean z (95 % interval)", ("Visit and parameter", *codes), rows)
 
 
@@ -111,5 +112,5 @@ def courses(found: Result, labels: Mapping[str, str], active: str, reference: st
         for day in days
     ]
     data = table("effect by dimension and day", ("Dimension and day", "Effect (SD)", "95 % interval"), rows)
-    words = "; ".join(f"{name} {value} ({ends})" for name, value, ends in rows)
+    words = "; ".join(f"{name} {value} ({ends})" for name, value, ends in rows if name.endswith(f"day {found['day']}"))
     return Figure(f"Effect of {active} against {reference} by dimension over time", drawing.svg, words + ".", data)

@@ -41,7 +41,7 @@ def over_time(model: Result, labels: Mapping[str, str]) -> Figure | None:
     caption = "Adjusted means of the arms" + (" and their difference" if differences else "")
     rows = _rows(model, means, differences)
     data = table("adjusted means and differences", ("", "Estimate", "95 % interval", "p"), rows)
-    words = "; ".join(f"{cells[0].text} {cells[1].text} ({cells[2].text})" for cells in (each.cells for each in rows))
+    words = "; ".join(f"{name} {value} ({ends})" for name, value, ends in _at_the_end(model, rows))
     note = f"{model['label']}. Bars: 95 % intervals, not adjusted for the looks."
     return Figure(caption, drawing.svg, words + ".", data, note)
 
@@ -101,6 +101,12 @@ def _compared(model: Result, difference: Result) -> str:
     several = len({each["arm"] for each in model["by_timepoint"]}) > 1
     when = _when(model, difference["visit"])
     return f"{difference['arm']}, {when}" if several else when
+
+
+def _at_the_end(model: Result, rows: Sequence[Row]) -> list[tuple[str, str, str]]:
+    """What stands at the time that is judged; the rest is in the data."""
+    when = f", {_when(model, model['at'])}"
+    return [(r.cells[0].text, r.cells[1].text, r.cells[2].text) for r in rows if r.cells[0].text.endswith(when)]
 
 
 def _rows(model: Result, means: Sequence[Result], differences: Sequence[Result]) -> list[Row]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from analysis.reports.blocks import Figure, Table, row, table
-from analysis.reports.drawing import ACCENT, GRADES, LINE, QUIET, arrow, box, canvas, label_at, reference_line
+from analysis.reports.drawing import ACCENT, GRADES, LINE, QUIET, arrow, box, canvas, label_ends, reference_line
 from analysis.reports.wording import month, number
 
 Result = Mapping[str, Any]
@@ -26,12 +26,14 @@ def recruitment(enrolment: Result) -> Figure | None:
     with canvas(height=2.9) as (axes, drawing):
         if all(pace is not None for pace in planned):
             axes.plot(places, planned, color=QUIET, linewidth=1, linestyle=(0, (4, 3)))
-            label_at(axes, len(months) - 1, planned[-1], f"planned {planned[-1]:.0f}", QUIET)
         axes.plot(places, total, color=ACCENT, marker="o")
-        label_at(axes, len(months) - 1, total[-1], f"randomised {total[-1]}", ACCENT)
         if enrolment["planned"]:
             reference_line(axes, enrolment["planned"], f"all {enrolment['planned']} planned")
             axes.set_ylim(0, max(enrolment["planned"], total[-1]) * 1.08)
+        ends = [(total[-1], f"randomised {total[-1]}", ACCENT)]
+        if planned[-1] is not None:
+            ends.append((planned[-1], f"planned {planned[-1]:.0f}", QUIET))
+        label_ends(axes, len(months) - 1, ends)
         axes.set_xticks(places, [month(each["month"]) for each in months], rotation=45 if len(months) > 8 else 0)
         axes.set_xlim(-0.3, len(months) - 1 + 0.22 * len(months))
         axes.set_ylabel("Participants randomised")
@@ -160,6 +162,7 @@ def adverse_events_by_grade(safety: Result) -> Figure | None:
         axes.legend(frameon=False, ncols=5, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8, handlelength=1)
         axes.set_yticks([-place for place in range(len(terms))], [each["term"] for each in terms])
         axes.set_xlabel("Participants, by worst grade")
+        axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     words = "; ".join(f"{each['term']} {each['cells'][0]['count']}" for each in terms)
     return Figure("Adverse events by worst grade", drawing.svg, f"Participants with each term: {words}.")

@@ -29,19 +29,23 @@ _UNSAID = {
     "text-anchor": ("start",),
     "stroke-dashoffset": ("0",),
 }
-_WHERE = ("d", "x", "y", "width", "height", "transform", "id", "href")
+_WHERE = ("d", "x", "y", "width", "height", "transform", "id")
 _NUMBER = re.compile(r"-?\d*\.?\d+(?:e-?\d+)?")
-# As Matplotlib draws a circle around 0: it begins below the middle, and goes on in eight curves.
+# As Matplotlib draws a circle around 0 (from below the middle, in eight curves), and a square.
 _CIRCLE = re.compile(r"M0 ([\d.]+)(?:C[^CLz]+){8}z")
-_STYLED = ("path", "text", "use", "rect")
+_SQUARE = re.compile(r"M-([\d.]+) \1H\1V-\1H-\1z")
+_STYLED = ("path", "text", "rect", "g")
 
 
 def lighter(svg: str) -> str:
     """The drawing as one line of SVG without prologue, style or metadata; the same drawing gives the same bytes."""
     found = ElementTree.fromstring(svg)  # noqa: S314 - drawn by this program
     names = _short_names(found)
+    marks = {
+        name: _path(each.attrib["d"]) for each in found.iter(f"{_SVG}path") if (name := each.get("id", "")) in names
+    }
     root = Element("svg", {"xmlns": _SVG.strip("{}"), "viewBox": found.attrib["viewBox"], **_ROOT})
-    root.extend(_grouped(_stamped(_once([each for child in found for each in _drawn(child, names)]))))
+    root.extend(_grouped(_once([each for child in found for each in _drawn(child, names, marks)])))
     return ElementTree.tostring(root, encoding="unicode").replace(" />", "/>")
 
 
@@ -54,12 +58,12 @@ def _short_names(root: Element) -> dict[str, str]:
     return {name: shapes[shape] for name, shape in defined.items()}
 
 
-def _drawn(element: Element, names: dict[str, str]) -> Iterator[Element]:
+def _drawn(element: Element, names: dict[str, str], marks: dict[str, str]) -> Iterator[Element]:
     """The element in short, without the layers around it; nothing for what cannot be seen."""
     tag = element.tag.removeprefix(_SVG)
-    if tag in ("metadata", "style"):
+    if tag in ("metadata", "style") or element.get("id") in marks:
         return
-    inside = [each for child in element for each in _drawn(child, names)]
+    inside = [each for child in element for each in _drawn(child, names, marks)]
     if tag in ("g", "defs") and not {"clip-path", "opacity"} & set(element.attrib):
         # Marks of an axis and their numbers do not overlap: all marks, then all numbers.
         yield from sorted(inside, key=lambda each: each.tag == "text") if _is_axis(element) else inside
@@ -67,15 +71,59 @@ def _drawn(element: Element, names: dict[str, str]) -> Iterator[Element]:
     short = Element(tag, _attributes(element, tag, names))
     short.text = element.text if tag == "text" else None
     short.extend(_grouped(inside))
-    if tag in ("clipPath", "pattern") or "id" in short.attrib:
+    if tag == "use":
+        yield Element("path", _stamped(short.attrib, marks[element.attrib[_HREF].removeprefix("#")]))
+    elif tag in ("clipPath", "pattern"):
         holder = Element("defs")
         holder.append(short)
         yield holder
-    elif tag == "g" and len(short) == 1 and short[0].tag == "g":
+    elif tag == "g" and len(short) == 1 and short[0].tag in _STYLED:
         short[0].attrib.update(short.attrib)
         yield short[0]
     elif tag != "path" or short.get("fill") != "none" or "stroke" in short.attrib:
         yield short
+
+
+def _stamped(use: dict[str, str], mark: str) -> dict[str, str]:
+    """A mark drawn where it is used, instead of referred to.
+
+    A filled circle or square is a dot with a pen as thick as it is: a hundredth of a point, with round or square ends.
+    """
+    look = {name: value for name, value in use.items() if name not in ("href", "x", "y")}
+    x, y = float(use["x"]), float(use["y"])
+    for ends, shape in (("round", _CIRCLE), ("square", _SQUARE)):
+        if (found := shape.fullmatch(mark)) and look.get("fill") == look.get("stroke"):
+            width = _rounded(str(2 * float(found[1]) + float(look.get("stroke-width", 1))), 2)
+            pen = {"fill": "none", "stroke-width": width, "stroke-linecap": ends}
+            return {"d": f"M{_rounded(use['x'])} {_rounded(use['y'])}h.01", **look, **pen}
+    return {"d": _moved(mark, x, y), **look}
+
+
+def _moved(path: str, x: float, y: float) -> str:
+    """A mark around 0 as the same mark around a point: its first place absolute, its steps relative."""
+    here, steps = (0.0, 0.0), []
+    for step in re.findall(r"[a-zA-Z][^a-zA-Z]*", path):
+        numbers = [float(each) for each in step[1:].split()]
+        if step[0] == "z":
+            steps.append("z")
+            continue
+        if step[0] == "C":
+            pairs = [_step(here, (across, down)) for across, down in zip(numbers[::2], numbers[1::2], strict=True)]
+            steps.append(f"c{' '.join(' '.join(pair) for pair in pairs)}")
+            here = (numbers[-2], numbers[-1])
+            continue
+        there = {"H": (numbers[0], here[1]), "V": (here[0], numbers[0])}.get(step[0], (numbers[0], numbers[-1]))
+        if not steps:
+            steps.append(f"M{_rounded(str(x + there[0]))} {_rounded(str(y + there[1]))}")
+        else:
+            across, down = _step(here, there)
+            steps.append({"H": f"h{across}", "V": f"v{down}"}.get(step[0], f"l{across} {down}"))
+        here = there
+    return "".join(steps)
+
+
+def _step(here: tuple[float, float], there: tuple[float, float]) -> tuple[str, str]:
+    return _rounded(str(there[0] - here[0]), 2), _rounded(str(there[1] - here[1]), 2)
 
 
 def _once(elements: list[Element]) -> list[Element]:
@@ -90,45 +138,6 @@ def _once(elements: list[Element]) -> list[Element]:
     return kept
 
 
-def _stamped(elements: list[Element]) -> list[Element]:
-    """Marks of straight lines, such as those of an axis, drawn where they are used instead of referred to."""
-    straight = {each[0].get("id"): each[0].get("d", "") for each in elements if each.tag == "defs"}
-    straight = {name: path for name, path in straight.items() if path and not set(path.upper()) & set("CQSTA")}
-    kept = [each for each in elements if each.tag != "defs" or each[0].get("id") not in straight]
-    for each in [inner for element in kept for inner in element.iter("use")]:
-        name = each.get("href", "").removeprefix("#")
-        if name in straight:
-            each.tag, each.attrib["d"] = (
-                "path",
-                _moved(straight[name], float(each.attrib["x"]), float(each.attrib["y"])),
-            )
-            for gone in ("href", "x", "y"):
-                del each.attrib[gone]
-    for element in kept:
-        if element.tag == "g":
-            element[:] = _grouped(list(element))
-    return kept
-
-
-def _moved(path: str, x: float, y: float) -> str:
-    """A mark around 0 as the same mark around a point: its first place absolute, its steps relative."""
-    here, steps = (0.0, 0.0), []
-    for step in re.findall(r"[a-zA-Z][^a-zA-Z]*", path):
-        numbers = [float(each) for each in step[1:].split()]
-        if step[0] == "z":
-            steps.append("z")
-            continue
-        to = {"H": (numbers[0], here[1]), "V": (here[0], numbers[0])} if len(numbers) == 1 else {}
-        there = to.get(step[0], (numbers[0], numbers[-1]))
-        if not steps:
-            steps.append(f"M{_rounded(str(x + there[0]))} {_rounded(str(y + there[1]))}")
-        else:
-            moves = [_rounded(str(new - old), 2) for new, old in zip(there, here, strict=True)]
-            steps.append({"H": f"h{moves[0]}", "V": f"v{moves[1]}"}.get(step[0], f"l{' '.join(moves)}"))
-        here = there
-    return "".join(steps)
-
-
 def _is_axis(element: Element) -> bool:
     return element.get("id", "").startswith("matplotlib.axis")
 
@@ -141,9 +150,6 @@ def _attributes(element: Element, tag: str, names: dict[str, str]) -> dict[str, 
             given[name.strip()] = value.strip()
     if given.get("id") not in names:
         given.pop("id", None)
-    elif tag == "path":
-        # A marker is drawn in the colours of the place that uses it.
-        given = {name: value for name, value in given.items() if not name.startswith("stroke")}
     if tag == "text" and given.get("transform", "").startswith("rotate(-0 "):
         del given["transform"]
     kept = {name: _value(name, value, names) for name, value in given.items()}
@@ -175,15 +181,7 @@ def _path(value: str) -> str:
     numbers = [abs(float(each)) for each in _NUMBER.findall(value)]
     digits = 2 if max(numbers, default=0) < 10 else 1
     short = _NUMBER.sub(lambda found: _rounded(found[0], digits), value)
-    path = re.sub(r"\s*([a-zA-Z])\s*", r"\1", short).strip()
-    round_mark = _CIRCLE.fullmatch(path)
-    return _circle(float(round_mark[1])) if round_mark else _straight(path)
-
-
-def _circle(radius: float) -> str:
-    """Two arcs instead of eight curves."""
-    r, across = _rounded(str(radius), 2), _rounded(str(2 * radius), 2)
-    return f"M-{r} 0a{r} {r} 0 1 0 {across} 0a{r} {r} 0 1 0-{across} 0"
+    return _straight(re.sub(r"\s*([a-zA-Z])\s*", r"\1", short).strip())
 
 
 def _straight(path: str) -> str:

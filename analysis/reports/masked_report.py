@@ -95,7 +95,7 @@ def _masked() -> Paragraph:
 
 def _safety(result: Result) -> list[Block]:
     return [
-        Heading("Safety", page=True),
+        Heading("Safety"),
         *stopping_blocks(result["stopping_rules"]),
         *adverse_event_tables(result["safety"]),
     ]

@@ -47,7 +47,7 @@ def _first(result: Result) -> list[Block]:
 
 
 def _blocks(result: Result) -> list[Block]:
-    blocks: list[Block] = [Heading("Participants", page=True)]
+    blocks: list[Block] = [Heading("Participants")]
     blocks.append(figures_pooled.participant_flow(result["screening"], result["disposition"]))
     blocks += _failures(result["screening"]) + disposition_tables(result["disposition"])
     blocks += [Heading("Before treatment"), baseline_table(result["baseline"])]

@@ -28,7 +28,7 @@ class _Page:
         links = "".join(f'<li><a href="#{places[id(each)]}">{escape(each.text)}</a></li>' for each in headings)
         body = [
             f'<header class="running"><span>{escape(report.running)}</span>',
-            f"<strong>{escape(report.audience)}</strong></div>",
+            f"<strong>{escape(report.audience)}</strong></header>",
             '<main class="report">',
             _title_block(report),
             f'<p class="answer">{escape(report.answer)}</p>',
@@ -74,7 +74,8 @@ class _Page:
         """The drawing stands in the page itself, so that the dark recolours it; its names must not be another's."""
         own = f"f{next(self.names)}"
         drawing = re.sub(r'(id="|href="#|url\(#)', rf"\g<1>{own}", figure.svg)
-        drawing = drawing.replace(' xmlns="http://www.w3.org/2000/svg"', "")
+        # In a page a value of one word needs no quotes; that is a tenth of a drawing.
+        drawing = re.sub(r'="([\w#.-]+)"(?=[ >])', r"=\1", drawing.replace(' xmlns="http://www.w3.org/2000/svg"', ""))
         named = drawing.replace("<svg", f'<svg role="img" aria-label="{escape(figure.alternative)}"', 1)
         data = f"<details><summary>{_DATA}</summary>{self.table(figure.data)}</details>" if figure.data else ""
         caption = f"<figcaption>{escape(figure.caption)}</figcaption>"
@@ -86,8 +87,8 @@ class _Page:
         head = "".join(_cell(cell, "th", " scope=col", index, table) for index, cell in enumerate(table.head))
         rows = "".join(_row(row, table) for row in table.rows)
         return (
-            f'<div class=scroll tabindex=0 role=region aria-labelledby="{name}">'
-            f'<table><caption id="{name}">{escape(table.caption)}</caption><thead><tr>{head}'
+            f"<div class=scroll tabindex=0 role=region aria-labelledby={name}>"
+            f"<table><caption id={name}>{escape(table.caption)}</caption><thead><tr>{head}"
             f"<tbody>{rows}</table></div>{_note(table.note)}"
         )
 

@@ -18,7 +18,7 @@ _FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
 
 # Letters that fit into a line of a table, and those that fit into half of one.
 _LINE, _HALF = 112, 64
-_WORD = 12
+_WORD = 16
 
 
 def pdf_file(report: Report) -> bytes:
@@ -53,7 +53,7 @@ def _contents(report: Report) -> dict[str, Any]:
 def _block(block: Block) -> dict[str, Any]:
     match block:
         case Heading():
-            return {"kind": "heading", "text": block.text, "page": block.page}
+            return {"kind": "heading", "text": block.text}
         case Paragraph():
             return {"kind": "paragraph", "text": block.text, "tone": block.tone}
         case Facts():

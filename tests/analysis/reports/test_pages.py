@@ -9,7 +9,6 @@ import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from analysis.interim import closed_result, masked_result, open_result
 from analysis.reports import render
 from tests.analysis.ashar_cut import PROTOCOL, ashar_cut
+from tests.analysis.drug_levels import levels_of_trial
 from tests.analysis.kalm_cut import KalmTrial, kalm_trial, plan_of, quick_plan
 
 PLAN = quick_plan()
@@ -28,7 +28,7 @@ def results_of(trial: KalmTrial, folder: Path) -> Results:
     cut, restricted = trial.write(folder)
     return {
         "open": open_result(cut, PLAN, look=1),
-        "closed": closed_result(cut, restricted, trial.arms, PLAN, []),
+        "closed": closed_result(cut, restricted, trial.arms, PLAN, [], levels=levels_of_trial(trial)),
         "masked": masked_result(cut, restricted, trial.arms, PLAN, {"KET": "A", "MDZ": "B"}, look=1),
     }
 
@@ -103,8 +103,8 @@ def test_every_figure_is_a_whole_drawing_with_words_and_no_name_stands_twice(ren
     drawings = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
     assert len(drawings) >= 4
     for svg in drawings:
-        assert ElementTree.fromstring(svg).attrib["aria-label"]  # noqa: S314 - made here
-        assert not set(re.findall(r'(?:href="#|url\(#)(\w+)', svg)) - set(re.findall(r'id="(\w+)"', svg))
+        assert Page(svg).tags[0][1]["aria-label"]
+        assert not set(re.findall(r"url\(#(\w+)", svg)) - {a.get("id") for _, a in Page(svg).tags}
     names = [attributes["id"] for _, attributes in Page(text).tags if "id" in attributes]
     assert len(names) == len(set(names))
 
@@ -152,6 +152,19 @@ def test_the_open_report_has_no_arm_outside_the_plan(rendered):
     assert "KET" not in words
     assert "MDZ" not in words
     assert "KET minus MDZ" in plan
+
+
+def test_drug_levels_stand_in_the_closed_report_alone_and_the_masked_one_says_why(results, rendered):
+    closed, masked, open_page = (rendered[kind][0] for kind in ("closed", "masked", "open"))
+    peak = next(row for row in results["closed"]["pharmacokinetics"]["parameters"] if row["parameter"] == "cmax")[
+        "geometric_mean"
+    ]
+    for words in ("Who was sampled", "Does the response go with the exposure?", f"{peak:.0f} (", "no bend"):
+        assert words in closed
+    assert "Drug levels are left out" in masked
+    for page in (masked, open_page):
+        assert "orketamine" not in page
+        assert "Who was sampled" not in page
 
 
 def test_a_mean_stands_with_its_n_and_missing(results, rendered):
