@@ -2,7 +2,7 @@
 
 | module | does |
 |---|---|
-| sources, formats, limits, apart, refused | files as they are brought: which format, how large, read first on their own, how refused |
+| sources, formats, limits, apart, refused | files as they are brought: format, size, first reading, refusal |
 | element, cells, document | what every format is read into: definitions as a tree, values at their addresses |
 | xml_events, odm_schema, odm_reading, odm_clinical, odm_checking | ODM-XML in, piece by piece, held against itself |
 | odm_kept, odm_writing | ODM-XML out, with what ODM has no place for |

@@ -6,13 +6,19 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.db import transaction
 from playwright.sync_api import expect
 
-from outcomes.models import ImportedCell
-from studies.models import Study
+from outcomes.interchange.taking import take
+from outcomes.models import ImportedCell, Response
+from studies.acting import Program, acting
+from studies.models import Membership, Study, User
 from tests import factories
 from tests.browser.conftest import Desk
 from tests.outcomes.interchange.files import ATTESTATION, HEADER, SMALL_DICTIONARY
+from tests.outcomes.interchange.test_answers import GOOD as GAD
+from tests.outcomes.interchange.test_answers import files as answers_of_gad
+from tests.trialsite.busy_site import BusySite
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GOOD = "1,7,170.5,2024-05-31,1,1,0,slept badly,Alice,2"
@@ -62,3 +68,34 @@ def test_a_file_is_refused_then_looked_at_then_taken(manager: Desk, tmp_path: Pa
     expect(manager.page.locator("main")).to_contain_text("11 new values")
     check_the_page(manager)
     assert ImportedCell.objects.exclude(item="").count() == 11
+
+
+def test_values_become_answers_of_a_participant(manager: Desk, busy: BusySite):
+    participant = busy.participants[0]
+    given = answers_of_gad(GAD, GAD.replace("T0001", "T0999"))
+    assert given.dictionary is not None
+    take(Program("import_records"), brought=given, study_code="GAD", attestation=ATTESTATION)
+    dora = User.objects.get(username="dora")
+    with acting(Program("import_records"), "for the test"), transaction.atomic():
+        Membership.objects.create(user=dora, study=Study.objects.get(code="GAD"), role="data_manager")
+    page = manager.page
+    manager.open("/admin/imports/studies/GAD/answers/")
+    check_the_page(manager)
+    page.get_by_role("textbox", name="Participant", exact=True).fill("KALM-BER-{subject}")
+    page.get_by_label("Event “baseline_arm_1” is the visit").select_option("BL")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("link", name="Map gad").click()
+    page.get_by_label("Instrument").select_option("gad7")
+    page.get_by_role("button", name="Show its items").click()
+    expect(page.get_by_label("1. Nervousness (0 to 3)")).to_have_value("gad_1")
+    page.get_by_label("Answered on").select_option("gad_on")
+    check_the_page(manager)
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("link", name="Show what this would change").click()
+    expect(page.locator("main")).to_contain_text("KALM has no participant KALM-BER-T0999.")
+    check_the_page(manager)
+    page.get_by_text("Leave them out, and take the others").click()
+    page.get_by_role("button", name="Take them into KALM").click()
+    expect(page.locator("h1")).to_have_text("Answers of GAD, taken into KALM")
+    check_the_page(manager)
+    assert Response.objects.get(instrument__key="gad7").participant == participant

@@ -107,6 +107,15 @@ def test_values_in_doubt_wait_for_a_choice(manager: Client):
     assert "as on paper" in report
 
 
+def test_codes_for_no_value_are_said_with_the_file(manager: Client):
+    files = {**records(GOOD.replace(",7,", ",-99,")), "missing": "-99 = refused"}
+    shown = manager.get(bring(manager, files)["Location"]).content.decode()
+    assert "<dt>New</dt><dd>10 values</dd>" in shown
+    assert "<dt>In doubt</dt><dd>0</dd>" in shown
+    wrong = bring(manager, {**records(GOOD), "missing": "-99: refused"})
+    assert "Write a code, = and what it is: -99 = refused." in wrong.content.decode()
+
+
 def test_a_changed_value_is_left_or_corrected_with_a_reason(manager: Client):
     take(manager, bring(manager, records(GOOD))["Location"])
     changed = bring(manager, records(GOOD.replace(",7,", ",8,")))["Location"]
@@ -226,7 +235,7 @@ def mapped(client: Client, **changes: str) -> None:
 
 def test_values_become_answers_by_a_mapping_that_is_saved_and_used_again(gad: tuple[Client, Participant]):
     manager, participant = gad
-    assert b"Say first, below, whose the values are" in manager.get(at("import_answers")).content
+    assert b"Say first, above, whose the values are" in manager.get(at("import_answers")).content
     assert manager.get(at("import_answers_difference")).status_code == 409
     manager.post(at("import_answers"), GENERAL)
     suggested = manager.get(at("import_answers_form", "?form=Form.gad&instrument=gad7")).content.decode()

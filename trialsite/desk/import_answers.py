@@ -38,7 +38,7 @@ def answers(request: HttpRequest, code: str) -> HttpResponse:
     study, definitions = _study(user, code)
     known = mapping_in(saved_mapping(study))
     form = GeneralForm(
-        request.POST or None,
+        request.POST if request.method == "POST" else None,
         targets=_targets(user, study),
         events=_events(definitions),
         initial=_general(known, definitions),
@@ -136,7 +136,11 @@ def answers_form(request: HttpRequest, code: str) -> HttpResponse:
         same = mapped if mapped and mapped.instrument == key else None
         initial = _entered(same) if same else suggested(form, instrument)
         items = ItemsForm(
-            request.POST or None, form=form, definitions=definitions, instrument=instrument, initial=initial
+            request.POST if request.method == "POST" else None,
+            form=form,
+            definitions=definitions,
+            instrument=instrument,
+            initial=initial,
         )
         if request.method == "POST" and items.is_valid():
             return _save(request, study, known, form, items.answered(form.oid))
@@ -203,7 +207,7 @@ def answers_difference(request: HttpRequest, code: str) -> HttpResponse:
         request,
         "import_answers_difference.html",
         room="data",
-        title=f"What {study.code} would change",
+        title=f"What answers of {study.code} would change",
         status=422 if form.errors else 200,
         study=study,
         target=mapping_in(saved_mapping(study)).answers,

@@ -22,6 +22,8 @@ _LONGEST_LABEL = 60
 class GeneralForm(DeskForm):
     """Whose the values are, at which visits, and what stands where there is no answer."""
 
+    may_be_left_open = True
+
     target = forms.ChoiceField(label="Answers of the study")
     participant = forms.CharField(
         label="Participant",
@@ -44,7 +46,9 @@ class GeneralForm(DeskForm):
     def __init__(self, *args: Any, targets: Iterable[Study], events: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         targets = list(targets)
-        cast(forms.ChoiceField, self.fields["target"]).choices = [(s.code, f"{s.code}: {s.title}") for s in targets]
+        cast(forms.ChoiceField, self.fields["target"]).choices = [
+            (s.code, _shortened(f"{s.code}: {s.title}")) for s in targets
+        ]
         visits = [("", "none of them"), *((code, code) for code in _visits(targets))]
         self.events = events
         for number, name in enumerate(events.values()):
@@ -53,6 +57,9 @@ class GeneralForm(DeskForm):
             )
         if not events:
             self.fields["visit"] = forms.ChoiceField(label="All its records are of the visit", choices=visits)
+        # As one thinks of them: whose, at which visit, when, and what is no answer.
+        visits_of = [name for name in self.fields if name.startswith(("event_", "visit"))]
+        self.order_fields(["target", "participant", *visits_of])
         for name in self.fields:
             self.speak(name)
 
@@ -65,11 +72,7 @@ class GeneralForm(DeskForm):
         return text
 
     def clean_missing(self) -> dict[str, str]:
-        found = dict(_pairs(self.cleaned_data["missing"], "-99 = refused"))
-        for code, why in found.items():
-            if why not in MISSING_REASONS:
-                raise forms.ValidationError(f"{code} = {why}: the reason is one of {', '.join(MISSING_REASONS)}.")
-        return found
+        return reasons_of(self.cleaned_data["missing"])
 
     def mapping(self, known: RecordsMapping) -> RecordsMapping:
         """What was entered, with the forms that were mapped before."""
@@ -95,7 +98,8 @@ def _visits(targets: Iterable[Study]) -> list[str]:
     return list(dict.fromkeys(visit.id for version in versions for visit in version.definition.visits))
 
 
-def _pairs(text: str, example: str) -> Iterator[tuple[str, str]]:
+def pairs_of(text: str, example: str) -> Iterator[tuple[str, str]]:
+    """What is written as `code = meaning`, one a line. Raises ValidationError."""
     for line in filter(None, (line.strip() for line in text.splitlines())):
         left, equals, right = (part.strip() for part in line.partition("="))
         if not (left and equals and right):
@@ -103,8 +107,19 @@ def _pairs(text: str, example: str) -> Iterator[tuple[str, str]]:
         yield left, right
 
 
+def reasons_of(text: str) -> dict[str, str]:
+    """Codes that stand for no answer, each with its reason, one a line. Raises ValidationError."""
+    found = dict(pairs_of(text, "-99 = refused"))
+    for code, why in found.items():
+        if why not in MISSING_REASONS:
+            raise forms.ValidationError(f"{code} = {why}: the reason is one of {', '.join(MISSING_REASONS)}.")
+    return found
+
+
 class ItemsForm(DeskForm):
     """Which field of a form of the file is which item of an instrument."""
+
+    may_be_left_open = True
 
     def __init__(self, *args: Any, form: Form, definitions: Definitions, instrument: Instrument, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -128,7 +143,7 @@ class ItemsForm(DeskForm):
 
     def clean_codes(self) -> dict[str, float]:
         try:
-            return {code: float(text) for code, text in _pairs(self.cleaned_data["codes"], "1 = 0")}
+            return {code: float(text) for code, text in pairs_of(self.cleaned_data["codes"], "1 = 0")}
         except ValueError as error:
             raise forms.ValidationError("A code here is a number: 1 = 0.") from error
 
@@ -161,7 +176,11 @@ def _label(oid: str, definitions: Definitions) -> str:
     item = definitions.items.get(oid)
     wording = next(iter(item.wording.values()), "") if item else ""
     text = " ".join(wording.split())
-    return f"{oid}: {text[:_LONGEST_LABEL]}{'…' if len(text) > _LONGEST_LABEL else ''}" if text else oid
+    return f"{oid}: {_shortened(text)}" if text else oid
+
+
+def _shortened(text: str) -> str:
+    return f"{text[:_LONGEST_LABEL]}…" if len(text) > _LONGEST_LABEL else text
 
 
 def suggested(form: Form, instrument: Instrument) -> dict[str, str]:

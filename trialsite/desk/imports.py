@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import re
 from datetime import timedelta
 from typing import Any
 
-from django import forms
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import QuerySet
@@ -19,102 +17,23 @@ from outcomes.imports.refusals import ImportRefused, Refusal
 from outcomes.interchange.definitions import read_definitions
 from outcomes.interchange.exporting import export_odm
 from outcomes.interchange.instrument_drafts import Draft, as_yaml, drafts
-from outcomes.interchange.planning import Plan, plan, refuse_unreadable
+from outcomes.interchange.planning import plan, refuse_unreadable
 from outcomes.interchange.reading import Brought
 from outcomes.interchange.redcap_records import Options
 from outcomes.interchange.reporting import Report, report_of
 from outcomes.interchange.sources import Source
 from outcomes.interchange.stored import definitions_in_force, study_element
-from outcomes.interchange.taking import Choices, may_bring_studies, take
+from outcomes.interchange.taking import may_bring_studies, take
 from outcomes.models import ImportReport, PendingFile, PendingImport
 from studies.errors import InvalidEntry, NotAllowed, TrialError
 from studies.models import Study, User
 from studies.permissions import may_manage_data, require, visible_studies
 from trialsite.desk import import_answers
-from trialsite.desk.fields import DeskForm
+from trialsite.desk.import_forms import LARGEST, ROLES, BringForm, TakeForm
 from trialsite.desk.page import View, page, refusals, say, show_on, shows_refusals, user_of
 
-# A larger file takes longer than a page may: it is brought by the command line.
-LARGEST = 4_000_000
 SHOWN = 200
 LONGEST_WAIT = timedelta(days=7)
-ROLES = ("file", "dictionary", "events")
-_CODE = re.compile(r"[A-Z][A-Z0-9_-]{1,19}")
-
-
-class BringForm(DeskForm):
-    """The file, and what is needed to read it."""
-
-    file = forms.FileField(
-        help_text="ODM-XML 1.3, REDCap records or data dictionary (CSV), or FHIR Questionnaire (JSON)"
-    )
-    dictionary = forms.FileField(
-        label="Data dictionary", required=False, help_text="REDCap's, for its records: nobody else knows its columns"
-    )
-    events = forms.FileField(label="List of events", required=False, help_text="REDCap's, of a longitudinal project")
-    study = forms.CharField(
-        max_length=20,
-        help_text="An imported study that is here, or a new code: capitals, digits, - and _, beginning with a letter",
-    )
-    attestation = forms.CharField(
-        label="Who answers for the consents",
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="For a study that is new here: on whose word did these people consent?",
-    )
-    encoding = forms.ChoiceField(choices=[("utf-8", "UTF-8"), ("cp1252", "Windows (cp1252)")], label="Written in")
-    delimiter = forms.ChoiceField(choices=[(",", "comma"), (";", "semicolon"), ("\t", "tab")], label="Between cells")
-
-    def clean_study(self) -> str:
-        code = str(self.cleaned_data["study"]).strip().upper()
-        if not _CODE.fullmatch(code):
-            raise forms.ValidationError(
-                f"'{code}' is no code: 2 to 20 capitals, digits, - and _, a letter first, such as BACKPAIN2024."
-            )
-        return code
-
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or {}
-        for role in ROLES:
-            size = given[role].size if given.get(role) else 0
-            if size > LARGEST:
-                self.add_error(
-                    role,
-                    f"The file has {size / 1e6:.0f} MB; a page takes {LARGEST // 1_000_000} MB. Bring it by the command"
-                    " line: manage.py import_records.",
-                )
-        return given
-
-
-class TakeForm(DeskForm):
-    """What is done with values that are stored otherwise, and with those that break their definition."""
-
-    changed = forms.ChoiceField(
-        label="Values that are stored otherwise",
-        choices=[("leave", "Leave what is stored"), ("correct", "Correct them, with the reason below")],
-        widget=forms.RadioSelect,
-    )
-    doubtful = forms.ChoiceField(
-        label="Values that break their own definition",
-        choices=[("leave", "Leave them out"), ("keep", "Keep them as they came, marked with the rule they break")],
-        widget=forms.RadioSelect,
-    )
-    reason = forms.CharField(required=False, max_length=200, help_text="For what is corrected or kept in doubt")
-
-    def __init__(self, planned: Plan, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not planned.difference.changed:
-            del self.fields["changed"]
-        if not planned.doubts:
-            del self.fields["doubtful"]
-        if "changed" not in self.fields and "doubtful" not in self.fields:
-            del self.fields["reason"]
-
-    @property
-    def choices(self) -> Choices:
-        """What was chosen; where there was nothing to choose, the strict way."""
-        given = self.cleaned_data
-        return Choices(changed=given.get("changed", "refuse"), doubtful=given.get("doubtful", "refuse"))
 
 
 @shows_refusals
@@ -164,7 +83,7 @@ def _bring(user: User, given: dict[str, Any]) -> PendingImport:
             "The study is new here: say who answers for it that these people consented.", field="attestation"
         )
     sources = {role: _source(given[role]) for role in ROLES if given.get(role)}
-    options = {"encoding": given["encoding"], "delimiter": given["delimiter"]}
+    options = {name: given[name] for name in ("encoding", "delimiter", "missing")}
     brought = _brought(sources, options)
     refuse_unreadable(brought, study_code=given["study"])
     plan(brought, study_code=given["study"])
@@ -183,12 +102,14 @@ def _source(file: UploadedFile[Any]) -> Source:
     return Source((file.name or "file")[:200], file.read())
 
 
-def _brought(sources: dict[str, Source], options: dict[str, str]) -> Brought:
+def _brought(sources: dict[str, Source], options: dict[str, Any]) -> Brought:
     return Brought(
         file=sources["file"],
         dictionary=sources.get("dictionary"),
         events=sources.get("events"),
-        options=Options(options.get("encoding", "utf-8"), options.get("delimiter", ",")),
+        options=Options(
+            options.get("encoding", "utf-8"), options.get("delimiter", ","), dict(options.get("missing") or {})
+        ),
     )
 
 
