@@ -92,11 +92,14 @@ def baseline_spreads(study: Study) -> dict[str, float]:
 def _followed(study: Study) -> list[Participant]:
     """Those who were randomised; of a study that was finished elsewhere, and has no allocations here, all."""
     # A protocol version's text is long: read once, not once a participant.
-    once = ("site", "study", "protocol_version")
+    once = ("site", "protocol_version")
     people = Participant.objects.filter(study=study).select_related("infusion").prefetch_related(*once)
     if study.origin != Study.Origin.IMPORTED:
         people = people.filter(allocation__isnull=False)
-    return list(people.order_by("pk"))
+    found = list(people.order_by("pk"))
+    for person in found:
+        person.study = study
+    return found
 
 
 def _spreads(courses: Iterable[Iterable[Point]]) -> dict[str, float]:
