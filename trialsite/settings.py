@@ -212,7 +212,7 @@ EMAIL_USE_TLS = _SMTP.scheme == "smtp" and _SMTP.hostname not in ("localhost", "
 DEFAULT_FROM_EMAIL = parse_qs(_SMTP.query).get("from", ["trial@localhost"])[-1]
 EMAIL_TIMEOUT = 10
 
-CSRF_FAILURE_VIEW = "trialsite.participant_door.views.csrf_failure"
+CSRF_FAILURE_VIEW = "trialsite.closed.page.csrf_failure" if DOOR == "closed" else "trialsite.outside.csrf_failure"
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -17,3 +17,4 @@ urlpatterns = [
     path("p/", include("trialsite.participant_door.urls")),
     path("admin/", admin.site.urls),
 ]
+handler404 = "trialsite.outside.not_found"

@@ -63,6 +63,14 @@ def nothing_here(request: HttpRequest, exception: Exception) -> HttpResponse:
     return page(request, "message.html", title="Nothing here", status=404, message=message)
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A page that was open since before somebody signed in or out in this browser."""
+    message = "Nothing was sent: this page was open since before somebody signed in or out. Go back and load it again."
+    return render(
+        request, "closed/outside.html", {"title": "Please load the page again", "message": message}, status=403
+    )
+
+
 def _rooms(account: ClosedAccount, study: Study) -> list[tuple[str, str]]:
     rooms = []
     if may_read_closed_results(account, study):

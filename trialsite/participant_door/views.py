@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.csrf import csrf_failure as django_csrf_failure
 from django.views.decorators.http import require_http_methods, require_POST
 
 from outcomes import door_keys
@@ -276,8 +275,6 @@ def leave(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+def reload(request: HttpRequest) -> HttpResponse:
     """A screen that was sent without its token: open for too long, or sent by another site."""
-    if not request.path.startswith(PATH):
-        return django_csrf_failure(request, reason)
-    return at_the_door(lambda asked: render(asked, "participant_door/reload.html", status=403))(request)
+    return render(request, "participant_door/reload.html", status=403)
