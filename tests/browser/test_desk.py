@@ -111,3 +111,41 @@ def _widths(desk: Desk) -> list[str]:
 
 
 CHECKS: tuple[Callable[[Desk], list[str]], ...] = (_accessibility, _widths)
+
+
+def test_nothing_is_lost_or_saved_in_another_name_when_the_session_ends(desk: Desk, busy: BusySite):
+    """Signed out while typing: Save sends nothing away. Another signs in: still nothing. Oneself again: it is saved."""
+    desk.sign_in("coordinator")
+    desk.open(of_first(busy, FORM))
+    for item in range(1, 8):
+        desk.page.check(f"input[name=item-{item}][value='1']")
+    desk.page.context.clear_cookies(name="trialsite")
+    said, save = desk.page.locator("[data-draft-said]"), desk.page.locator("button[data-save]")
+    save.click()
+    expect(said).to_contain_text("You are signed out")
+    with desk.page.context.expect_page() as opened:
+        said.get_by_role("link", name="Sign in").click()
+    beside = Desk(opened.value, desk.door)
+    beside.sign_in("rater")
+    save.click()
+    expect(said).to_contain_text("is signed in now")
+    assert not Response.objects.filter(instrument__key="gad7").exists()
+    beside.page.click("header button.plain")
+    beside.sign_in("coordinator")
+    save.dblclick()
+    desk.page.wait_for_url(f"**{of_first(busy)}?visit=BL")
+    saved = Response.objects.get(participant=busy.first, instrument__key="gad7")
+    assert (saved.entered_by, [item.value for item in saved.items.all()]) == ("coordinator", [1] * 7)
+    desk.complaints = [said for said in desk.complaints if "403" not in said]  # what the end of a session answers
+
+
+def test_without_a_connection_a_form_stays_where_it_is(desk: Desk, busy: BusySite):
+    desk.sign_in("coordinator")
+    desk.open(of_first(busy, FORM))
+    desk.page.check("input[name=item-1][value='3']")
+    desk.page.context.set_offline(True)
+    desk.page.click("button[data-save]")
+    expect(desk.page.locator("[data-draft-said]")).to_contain_text("no connection")
+    expect(desk.page.locator("input[name=item-1][value='3']")).to_be_checked()
+    desk.page.context.set_offline(False)
+    desk.complaints = [said for said in desk.complaints if "ERR_INTERNET_DISCONNECTED" not in said]

@@ -8,18 +8,48 @@ if (form) history.replaceState(null, "", location.href);
 
 // Drafts: kept on the server as one types, never data until saved.
 if (form) {
-  const said = document.querySelector("[data-draft-said]");
+  const said = document.querySelector("[data-draft-said]") || document.createElement("span");
+  const who = document.querySelector("[data-user]");
   let waiting = null;
+  let apart = ""; // why this page cannot save now: signed out, or somebody else's
+  const post = () => fetch(form.dataset.draft, { method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" } });
   const keep = async () => {
-    const body = new FormData(form);
     try {
-      const answer = await fetch(form.dataset.draft, { method: "POST", body, headers: { "X-Requested-With": "fetch" } });
+      let answer = await post();
+      apart = "";
+      if (answer.redirected || answer.status === 403) {
+        apart = await renew();
+        if (apart) return say(apart, true);
+        answer = await post();
+      }
       if (!answer.ok) throw new Error(String(answer.status));
       const kept = new Date((await answer.json()).kept_at);
-      said.textContent = "Draft kept " + kept.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+      say("Draft kept " + kept.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }));
     } catch {
-      said.textContent = "Draft not kept: no connection. What you typed is still here.";
+      say("Draft not kept: no connection. What you typed is still here.", true);
     }
+  };
+  const say = (text, loud = false) => {
+    said.textContent = text;
+    said.classList.toggle("lost", loud);
+    if (apart === OUT) {
+      const link = document.createElement("a");
+      [link.href, link.target, link.textContent] = ["/admin/login/", "_blank", "Sign in"];
+      said.append(" ", link);
+    }
+  };
+  // The token of a page ends with its session. A new one is taken from the page itself, if it is still this person's.
+  const OUT = "You are signed out. What you typed is still here: sign in beside it, then save.";
+  const renew = async () => {
+    const answer = await fetch(location.href);
+    if (answer.redirected) return OUT;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const other = page.querySelector("[data-user]");
+    const token = page.querySelector("input[name=csrfmiddlewaretoken]");
+    if (!other || !token) return OUT;
+    if (other.dataset.user !== who.dataset.user) return other.textContent + " is signed in now. Not kept: this was begun by " + who.textContent + ".";
+    for (const input of document.querySelectorAll("input[name=csrfmiddlewaretoken]")) input.value = token.value;
+    return "";
   };
   form.addEventListener("input", (event) => {
     onlyOne(event.target);
@@ -30,7 +60,22 @@ if (form) {
   window.addEventListener("pagehide", () => {
     if (waiting) navigator.sendBeacon(form.dataset.draft, new FormData(form));
   });
-  form.addEventListener("submit", () => { clearTimeout(waiting); waiting = null; });
+  // Sent only when it can be saved: a page that is signed out, or has no connection, would lose what stands in it.
+  let state = "open"; // asking: whether it can be saved; going, sent: once
+  form.addEventListener("submit", async (event) => {
+    clearTimeout(waiting);
+    waiting = null;
+    if (event.submitter && event.submitter.name === "discard") return;
+    if (state === "going") { state = "sent"; return; }
+    event.preventDefault();
+    if (state !== "open") return;
+    state = "asking";
+    await keep();
+    state = said.classList.contains("lost") ? "open" : "going";
+    if (state === "going") form.requestSubmit(event.submitter);
+    else said.scrollIntoView({ block: "nearest" });
+  });
+  window.addEventListener("pageshow", () => { state = "open"; });
   progress();
 }
 
@@ -146,10 +191,20 @@ if (watched) {
   setTimeout(again, 2000);
 }
 
+// What was sent is not sent again by a second press; a page that one comes back to can be sent anew.
+document.addEventListener("submit", (event) => {
+  const sent = event.target;
+  if (event.defaultPrevented || sent.method !== "post") return;
+  if ("sent" in sent.dataset) { event.preventDefault(); return; }
+  sent.dataset.sent = "";
+  setTimeout(() => { delete sent.dataset.sent; }, 5000);
+});
+window.addEventListener("pageshow", () => { for (const sent of document.forms) delete sent.dataset.sent; });
+
 // What takes a while says so, and is not pressed twice.
 document.addEventListener("submit", (event) => {
   const pressed = event.submitter;
-  if (!pressed || !pressed.dataset.busy) return;
+  if (event.defaultPrevented || !pressed || !pressed.dataset.busy) return;
   if (pressed.getAttribute("aria-disabled") === "true") { event.preventDefault(); return; }
   pressed.setAttribute("aria-disabled", "true");
   pressed.textContent = pressed.dataset.busy;
@@ -167,4 +222,10 @@ if (clock) {
   };
   tick();
   setInterval(tick, 1000);
+}
+
+// On a small screen the room and the visit that are current may lie outside their strips.
+for (const current of document.querySelectorAll(".rooms [aria-current], .line [aria-current]")) {
+  const strip = current.closest(".rooms, .line");
+  strip.scrollLeft = current.parentElement.offsetLeft - (strip.clientWidth - current.offsetWidth) / 2;
 }
