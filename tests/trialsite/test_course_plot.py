@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 from outcomes.change import Mean
@@ -10,6 +13,7 @@ from outcomes.course import Point
 from outcomes.group_course import GroupCourse, GroupLine, GroupPoint, Share
 from outcomes.measures import Measure
 from trialsite.desk.course_plot import course_plot, group_plot
+from trialsite.desk.infusion_plot import infusion_plot
 
 MOOD_MEASURE = Measure("mood", "M", "Mood", (("madrs", "total"),))
 PAIN = [Point("S", "Pain severity", "BL", -3, 6.0), Point("S", "Pain severity", "W4", 28, 3.5)]
@@ -87,3 +91,36 @@ def test_a_group_is_drawn_as_means_with_intervals_and_without_what_is_too_few():
 
 def test_a_group_without_means_draws_nothing():
     assert group_plot(GroupCourse(3, "Days from the infusion", (group_line(Mean(3)),))) == ""
+
+
+def test_infusion_day_has_a_panel_for_the_dose_and_each_vital_sign_read_twice():
+    """Hand: two readings of the pulse, one of the pressure (no line yet), a scale without a unit."""
+    pulse, pressure, scale = (
+        SimpleNamespace(label=n, unit=u) for n, u in (("Pulse", "/min"), ("BP", "mmHg"), ("S", ""))
+    )
+    at = lambda minute, value: SimpleNamespace(minute=minute, value=Decimal(value))  # noqa: E731
+    table = [
+        {"parameter": pulse, "cells": [at(0, "70"), at(15, "82.0"), None]},
+        {"parameter": pressure, "cells": [at(0, "120"), None]},
+        {"parameter": scale, "cells": [at(0, "5"), at(15, "4")]},
+    ]
+    start = datetime(2026, 11, 24, 9, tzinfo=UTC)
+    ended = SimpleNamespace(
+        started_at=start, ended_at=start + timedelta(minutes=40), delivered_volume_ml=Decimal("41.3")
+    )
+    drawn = infusion_plot(table, ended)
+    assert re.findall(r"<title>(.*?)</title>", drawn) == [
+        "0 min: 0 mL",
+        "40 min: 41.3 mL",
+        "0 min: 70 /min",
+        "15 min: 82 /min",
+    ]
+    assert "Volume given" not in infusion_plot(table, None)
+    assert infusion_plot(table[1:], ended) == ""
+
+
+def test_a_panel_has_two_ticks_at_least():
+    """From 3.1 to 4.9 whole numbers would leave the 4 alone."""
+    drawn = course_plot([Point("S", "Pain", "BL", 0, 3.1), Point("S", "Pain", "W1", 7, 4.9)], "Days from the infusion")
+    ticks = re.findall(r'text-anchor="end">([\d.]+)<', drawn)
+    assert len(ticks) >= 2

@@ -72,12 +72,12 @@ def course_plot(points: Sequence[Point], axis: Axis, bands: Mapping[str, float] 
         title = f"{point.visit}: {point.label} {point.value:.4g}"
         line.marks.append(Mark(point.visit, point.day, point.value, title))
     order = list(dict.fromkeys((point.measure, point.label) for point in points))
-    return _drawing([series[of] for of in order], axis)
+    return drawing([series[of] for of in order], axis)
 
 
 def group_plot(course: GroupCourse) -> SafeString:
     """The pooled course of a group as an SVG element: means with their 95 % intervals; empty without any."""
-    return _drawing([line for line in map(_group_series, course.lines) if line.marks], course.axis)
+    return drawing([line for line in map(_group_series, course.lines) if line.marks], course.axis)
 
 
 def _group_series(line: GroupLine) -> Series:
@@ -94,7 +94,8 @@ def _group_series(line: GroupLine) -> Series:
     return Series(line.measure.dimension, line.measure.label, marks, baseline, band)
 
 
-def _drawing(series: Sequence[Series], axis: Axis) -> SafeString:
+def drawing(series: Sequence[Series], axis: str) -> SafeString:
+    """Panels below each other over one axis; empty without any."""
     if not series:
         return SafeString("")
     marks = [mark for line in series for mark in line.marks]
@@ -129,7 +130,13 @@ class _Scale:
         margin = (high - low) * 0.04
         self._low, self._high, self._first, self._last = low - margin, high + margin, first, last
         step = max(_step((high - low) / most), finest)
-        self.ticks = [tick * step for tick in range(ceil(self._low / step), floor(self._high / step) + 1)]
+        self.ticks = self._at_each(step)
+        # One number alone tells no scale.
+        if len(self.ticks) < 2 and step / 2 >= finest:
+            self.ticks = self._at_each(step / 2)
+
+    def _at_each(self, step: float) -> list[float]:
+        return [tick * step for tick in range(ceil(self._low / step), floor(self._high / step) + 1)]
 
     def at(self, value: float) -> float:
         share = (value - self._low) / (self._high - self._low)

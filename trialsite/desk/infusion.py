@@ -19,6 +19,7 @@ from studies.models import Infusion, Participant, SafetyEvent
 from studies.permissions import may_answer_criteria, may_run_infusion, visible_participants
 from studies.protocol.infusion_arithmetic import Segment
 from trialsite.desk import drafts
+from trialsite.desk.infusion_plot import infusion_plot
 from trialsite.desk.page import find_participant, in_sight, page, refusals, say, shows_refusals, user_of, warn
 from trialsite.desk.readings import ReadingsSheet, number
 
@@ -65,6 +66,8 @@ def infusion(request: HttpRequest, identifier: str) -> HttpResponse:
         else:
             (warn if fired else say)(request, said)
             return redirect(reverse("admin:infusion", args=[identifier]))
+    told = not is_kept(user_of(request), person, "infusion")
+    shown = sheet.content(errors)
     return page(
         request,
         "infusion.html",
@@ -73,13 +76,14 @@ def infusion(request: HttpRequest, identifier: str) -> HttpResponse:
         status=422 if errors else 200,
         **in_sight(request, person),
         infusion=running,
-        told=not is_kept(user_of(request), person, "infusion"),
+        told=told,
         errors=errors,
         typed=request.POST,
         plan=verbs.plan_of(person),
         may_answer=may_answer_criteria(user_of(request), person.site),
         may_run=may_run_infusion(user_of(request), person.site),
-        **sheet.content(errors),
+        **shown,
+        plot=infusion_plot(shown.get("table", []), running if told else None),
     )
 
 

@@ -23,6 +23,7 @@ _SHAPES = {
     "complete": '<circle cx="8" cy="8" r="7" fill="currentColor"/>',
     "not_done": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="2"/><path d="M4 8h8" stroke="currentColor" stroke-width="2"/>',
     "planned": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1"/>',
+    "never": '<path d="M4 8h8" stroke="currentColor" stroke-width="2"/>',
     "open": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="1.5"/><path d="M8 2a6 6 0 0 1 0 12z" fill="currentColor"/>',
     "overdue": '<circle cx="8" cy="8" r="6" fill="none" stroke="currentColor" stroke-width="2"/><path d="M8 4.5v4.5M8 10.5v1.5" stroke="currentColor" stroke-width="2"/>',
     "done": '<circle cx="8" cy="8" r="7" fill="currentColor"/>',
@@ -37,6 +38,7 @@ _WORDS = {
     "complete": "complete",
     "not_done": "not done",
     "planned": "upcoming",
+    "never": "not applicable",
     "open": "window open",
     "overdue": "overdue",
     "done": "done",
@@ -78,6 +80,12 @@ def on_day(moment: datetime | date | None, zone: str = "UTC") -> str:
 def on_last_day(closes: datetime | None, zone: str) -> str:
     """The last day of a window at a site: one that closes at midnight ends the day before."""
     return on_day(closes - timedelta(microseconds=1), zone) if closes else ""
+
+
+@register.filter
+def in_unit(unit: str) -> str:
+    """A unit of a protocol as people write it: degrees have their sign."""
+    return "°C" if unit == "C" else unit
 
 
 @register.filter
