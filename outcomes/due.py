@@ -193,7 +193,7 @@ def _open_state(visit: Visit, saved: _Saved, now: datetime) -> State:
 
 
 def visit_state(visit: Visit, forms: Iterable[Form]) -> str:
-    """The state of a visit for the grid and the line: done, missed, out, open, overdue, planned."""
+    """The state of a visit for the grid and the line: done, missed, out, open, overdue, planned, never."""
     if visit.status == Visit.Status.MISSED:
         return "missed"
     states = {form.state for form in forms}
@@ -203,4 +203,6 @@ def visit_state(visit: Visit, forms: Iterable[Form]) -> str:
         return "out" if visit.out_of_window else "done"
     if State.OVERDUE in states:
         return "overdue"
+    if visit.participant.status in (Participant.Status.SCREEN_FAILURE, Participant.Status.WITHDRAWN):
+        return "never"
     return "open" if State.DUE in states else "planned"

@@ -73,8 +73,9 @@ def diary(request: HttpRequest, identifier: str) -> HttpResponse:
         instrument=instrument,
         days=days,
         day0=day0,
-        weeks=[(i, f"{week[0]} to {week[-1]}") for i, week in enumerate(weeks)],
+        weeks=[(i, f"{week[0]} to {week[-1]}" if len(week) > 1 else f"{week[0]}") for i, week in enumerate(weeks)],
         week=number,
+        open=any(not day.kept for day in days),
         changes=any(day.saved and not day.kept for day in days),
         errors=errors,
         reason=request.POST.get("reason", ""),
@@ -114,7 +115,7 @@ def _find_saved(person: Participant, days: list[Day]) -> None:
     for day in days:
         day.saved = saved.get(day.on)
         if day.saved and day.saved.source not in (Response.Source.STAFF, Response.Source.PAPER):
-            day.kept = f"entered by {day.saved.get_source_display().lower()}"
+            day.kept = day.saved.get_source_display().lower()
 
 
 def _fill(days: list[Day], instrument: Instrument, typed: Mapping[str, str], errors: Mapping[str, str]) -> None:

@@ -15,7 +15,7 @@ from outcomes.models import Response
 from studies.arm_revealing import is_kept, told
 from studies.eligibility import in_the_way
 from studies.enrolment import read_contact
-from studies.models import Allocation, Consent, EligibilityDecision, Participant, Study, Visit
+from studies.models import Allocation, Consent, EligibilityDecision, Participant, Study
 from studies.permissions import (
     may_correct_stratum,
     may_decide_eligibility,
@@ -132,14 +132,16 @@ def _diary(request: HttpRequest, person: Participant) -> dict[str, Any] | None:
 
 
 def _open_visit(request: HttpRequest, visits: list[Row]) -> Row | None:
-    """The visit asked for, else the first with something to do, else the first still to come, else the last."""
+    """The visit asked for, else the first with something due now, else what was left open before, else the next."""
     wanted = request.GET.get("visit")
     orders = (
         lambda row: row["visit"].code == wanted,
-        lambda row: row["state"] in ("open", "partial"),
-        lambda row: row["visit"].status == Visit.Status.PLANNED,
+        lambda row: any(form["form"].state is State.DUE for form in row["forms"]),
+        lambda row: row["state"] in ("open", "partial", "overdue"),
+        lambda row: row["state"] == "planned",
     )
-    return next((row for order in orders for row in visits if order(row)), visits[-1] if visits else None)
+    last = next((row for row in reversed(visits) if row["state"] != "never"), visits[-1] if visits else None)
+    return next((row for order in orders for row in visits if order(row)), last)
 
 
 def form_url(person: Participant, form: Form) -> str:
@@ -172,7 +174,8 @@ def _next_step(request: HttpRequest, person: Participant, visits: list[Row]) -> 
         Participant.Status.COMPLETED,
     ):
         on = f" on {person.ended_on:%-d %b %Y}" if person.ended_on else ""
-        reason = f": {person.end_reason}" if person.end_reason else ""
+        # Reasons that programs give are codes.
+        reason = f": {person.end_reason.replace('_', ' ')}" if person.end_reason else ""
         return {"text": f"{person.get_status_display()}{on}{reason}. Nothing more is due."}
     if not person.consents.exclude(withdrawal_scope=Consent.Scope.COLLECTION).exists():
         return _step("Nothing may be collected before consent is signed.", "Record consent", "admin:consent", steps)
@@ -198,15 +201,18 @@ def _next_step(request: HttpRequest, person: Participant, visits: list[Row]) -> 
             "admin:randomise",
             steps,
         )
-    due = [f for row in visits for f in row["forms"] if f["form"].state in (State.DUE, State.OVERDUE)]
-    if due:
-        first = due[0]
-        return {
-            "text": f"{len(due)} forms are due." if len(due) > 1 else "One form is due.",
-            "label": f"{first['form'].visit.code}: {first['form'].label}",
-            "url": first["url"],
-        }
-    return None
+    return _next_form([form for row in visits for form in row["forms"]])
+
+
+def _next_form(forms: list[Row]) -> dict[str, str] | None:
+    """The form to fill in next: what is due now comes before what was left open long ago."""
+    due, overdue = ([f for f in forms if f["form"].state is state] for state in (State.DUE, State.OVERDUE))
+    counts = ((len(due), "due"), (len(overdue), "overdue"))
+    first = next(iter(due + overdue), None)
+    if first is None:
+        return None
+    said = ", ".join(f"{count} form{'' if count == 1 else 's'} {word}" for count, word in counts if count)
+    return {"text": f"{said}.", "label": f"{first['form'].visit.code}: {first['form'].label}", "url": first["url"]}
 
 
 def _step(text: str, label: str, url: str, identifier: str) -> dict[str, str]:

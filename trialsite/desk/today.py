@@ -54,7 +54,7 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
         "today.html",
         room="today",
         title="Today",
-        today=max(_days(sites), default=now.date()),
+        days=sorted(_days(sites)) or [now.date()],
         lists=[_list(kind, title, empty, rows) for kind, title, empty in LISTS],
         infusions=_infusions_today(request, sites),
         alerts=alert_rows(alerts, now)[:ROWS],
