@@ -7,6 +7,7 @@ cut. ICH E9 4.5: the schedule of looks is fixed before, and not moved by what is
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,7 +42,12 @@ def next_interim_look(plan: Plan) -> Mapping[str, Any] | None:
 
 
 def is_due(look: Mapping[str, Any], *, information: int, today: date, randomised: int = 0) -> bool:
-    """Whether a planned look is due: one of the triggers that the plan gives it is met.
+    """Whether a planned look is due: one of the triggers that the plan gives it is met."""
+    return bool(met_triggers(look, information=information, today=today, randomised=randomised))
+
+
+def met_triggers(look: Mapping[str, Any], *, information: int, today: date, randomised: int = 0) -> tuple[str, ...]:
+    """The triggers of a planned look that are met.
 
     information: units that have come in; none at all is never enough, whatever else. randomised: participants by now.
     """
@@ -50,7 +56,65 @@ def is_due(look: Mapping[str, Any], *, information: int, today: date, randomised
         "calendar": today > date.fromisoformat(look["clinical_cutoff"]),
         "enrolled": randomised >= int(look.get("enrolled") or 1),
     }
-    return information > 0 and any(met[trigger] for trigger in look.get("triggers", ("information", "calendar")))
+    triggers = look.get("triggers", ("information", "calendar"))
+    return tuple(trigger for trigger in triggers if met[trigger]) if information > 0 else ()
+
+
+@dataclass(frozen=True, slots=True)
+class NextLook:
+    """The next look of the plan by the live tables: pooled counts, which tell no arm.
+
+    final: ordered by people when the data are clean, never by the schedule. due_because: the triggers that are met.
+    """
+
+    number: int
+    of: int
+    planned_information: int
+    information: int
+    randomised: int
+    enrolled: int | None
+    clinical_cutoff: date
+    final: bool
+    due_because: tuple[str, ...]
+    days_overdue: int
+
+    @property
+    def is_early(self) -> bool:
+        """Whether to take it now would be before its time."""
+        return not self.final and not self.due_because
+
+
+def next_look(study: Study) -> NextLook | None:
+    """The look that comes next under the plan in force; None without a signed plan with looks, or after the last.
+
+    days_overdue: since the day after the clinical cut-off, where the calendar triggers it.
+    """
+    plan = study.plans.order_by("pk").last()
+    if plan is None or plan.signed_at is None or orjson.loads(plan.source)["looks"] is None:
+        return None
+    planned = planned_looks(plan)
+    last = study.looks.filter(planned=True).aggregate(last=Max("number"))["last"] or 0
+    look = next((each for each in planned if each["number"] > last), None)
+    if look is None:
+        return None
+    today = timezone.localdate(timezone=ZoneInfo(study.time_zone))
+    information = live_information(plan)
+    randomised = Allocation.objects.filter(participant__study=study).count()
+    final = look is planned[-1]
+    met = () if final else met_triggers(look, information=information, today=today, randomised=randomised)
+    cutoff = date.fromisoformat(look["clinical_cutoff"])
+    return NextLook(
+        number=look["number"],
+        of=len(planned),
+        planned_information=int(look["information"]),
+        information=information,
+        randomised=randomised,
+        enrolled=look.get("enrolled"),
+        clinical_cutoff=cutoff,
+        final=final,
+        due_because=met,
+        days_overdue=max((today - cutoff).days - 1, 0) if "calendar" in met else 0,
+    )
 
 
 def live_information(plan: Plan) -> int:

@@ -119,6 +119,13 @@ def current_plan(study: Study) -> Plan:
     return plan
 
 
+def unsigned_plan(study: Study) -> Plan | None:
+    """The plan frozen last, if it waits for the signature that a look needs."""
+    plan = study.plans.order_by("pk").last()
+    waits = plan is not None and plan.signed_at is None and study.origin == Study.Origin.CONDUCTED
+    return plan if waits else None
+
+
 def require_signature(plan: Plan) -> None:
     """Raises PlanNotSigned for the plan of a trial that is conducted here, unless somebody signed it.
 

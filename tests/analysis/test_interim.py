@@ -49,6 +49,13 @@ def primary(result: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def test_a_look_on_information_that_did_not_grow_spends_nothing_and_says_so(trial, look, tmp_path):
+    units = look["decision"]["information"]["units"]
+    again = closed(trial, tmp_path, earlier=[look], look=2)["decision"]
+    assert again["estimable"] is False
+    assert again["why"].startswith(f"The information did not grow: {units} units now, {units} at look 1.")
+
+
 # ── The same for the same cut ──
 
 

@@ -343,6 +343,7 @@ def test_a_look_is_due_when_its_information_has_come_in_or_its_date_is_past():
     assert not due_looks.is_due(look, information=55, today=on)
     assert due_looks.is_due(look, information=1, today=after)
     assert not due_looks.is_due(look, information=0, today=after)
+    assert due_looks.met_triggers(look, information=56, today=after) == ("information", "calendar")
 
 
 def test_only_the_triggers_of_the_plan_make_a_look_due():
@@ -417,8 +418,19 @@ def test_information_counts_diary_weeks_from_the_day_of_the_infusion_at_the_site
 def test_the_schedule_orders_the_next_look_once_and_under_its_own_name(
     trial: SmallTrial, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(due_looks, "live_information", lambda _: 10)
+    first = due_looks.next_look(trial.study)
+    assert first is not None
+    assert (first.number, first.of, first.information, first.planned_information, first.randomised) == (1, 3, 10, 56, 4)
+    assert first.is_early == (not first.due_because)
     monkeypatch.setattr(due_looks, "live_information", lambda _: 10_000)
+    due = due_looks.next_look(trial.study)
+    assert due is not None
+    assert ("information" in due.due_because, due.is_early) == (True, False)
     assert [look.number for look in due_looks.order_due_looks()] == [1]
+    following = due_looks.next_look(trial.study)
+    assert following is not None
+    assert following.number == 2
     assert Look.objects.get().ordered_by == "schedule"
     assert due_looks.order_due_looks() == []
 
@@ -438,6 +450,9 @@ def test_the_schedule_waits_for_both_reports_of_a_look_and_leaves_the_final_one_
     assert reported(closed_status="reported") == [2]
     # The plan has three looks; the third is the final one.
     assert reported(status="reported", closed_status="reported") == []
+    last = due_looks.next_look(trial.study)
+    assert last is not None
+    assert (last.number, last.final, last.due_because, last.is_early) == (3, True, (), False)
 
 
 def test_an_imported_study_has_no_schedule(trial: SmallTrial, plan: Plan, monkeypatch: pytest.MonkeyPatch):

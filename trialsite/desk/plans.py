@@ -20,7 +20,7 @@ from studies.errors import TrialError
 from studies.models import Draft, ProtocolVersion, Study
 from studies.password import require_password
 from studies.permissions import require, visible_studies
-from studies.protocol.analysis_plan import AnalysisPlan
+from studies.protocol.analysis_plan import AnalysisPlan, Model
 from studies.protocol.planned_looks import Looks, PlannedLook
 from trialsite.desk import drafts
 from trialsite.desk.fields import DeskForm
@@ -28,6 +28,12 @@ from trialsite.desk.page import View, page, say, show_on, shows_refusals, user_o
 
 _LONGEST = drafts.LONGEST
 _TOO_MANY_CHANGES = 60
+_METHODS = {
+    "mmrm": "Mixed model for repeated measures",
+    "ancova": "Analysis of covariance",
+    "difference_of_means": "Difference of means",
+    "difference_of_proportions": "Difference of proportions",
+}
 
 
 @shows_refusals
@@ -224,7 +230,7 @@ def _read(found: Plan) -> dict[str, Any]:
         "contents": contents,
         "planned": [_planned(look, contents.looks) for look in contents.looks.planned] if contents.looks else [],
         "spending": _spending(contents.looks) if contents.looks else "",
-        "models": [{"model": each, "covariates": ", ".join(each.covariates)} for each in contents.models],
+        "models": [_model(each, contents) for each in contents.models],
         "text": plan_file(found.source),
         "before": before,
         "changes": [in_words(each) for each in plan_verbs.changes_of(found)],
@@ -242,6 +248,19 @@ def _planned(look: PlannedLook, looks: Looks) -> dict[str, Any]:
     }
     due = "the data are clean: people order it" if last else ", or ".join(met[each] for each in look.triggers)
     return {"look": look, "fraction": f"{look.information / looks.maximum_information:.3f}", "due": due}
+
+
+def _model(model: Model, contents: AnalysisPlan) -> dict[str, Any]:
+    """A model in words."""
+    named = {population.code: population.label for population in contents.populations}
+    return {
+        "id": model.id,
+        "primary": model.primary,
+        "endpoint": contents.endpoint(model.endpoint).label,
+        "method": _METHODS[model.method],
+        "population": named.get(model.population, model.population),
+        "covariates": ", ".join(name.replace("_", " ") for name in model.covariates),
+    }
 
 
 def _spending(looks: Looks) -> str:

@@ -8,11 +8,12 @@ from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 
+from analysis.due_looks import next_look
 from analysis.looks import order_look, planned_looks
 from analysis.models import DataCut, Job, OpenReport, Recommendation
 from analysis.open_reading import open_report, visible_cuts, visible_jobs, visible_looks
 from analysis.permissions import may_order_look, may_read_simulation
-from analysis.plans import current_plan
+from analysis.plans import current_plan, unsigned_plan
 from studies.errors import TrialError
 from studies.models import Study
 from studies.permissions import require, visible_studies
@@ -33,6 +34,8 @@ def reports(request: HttpRequest) -> HttpResponse:
             "study": study,
             "may_order": may_order_look(user, study),
             "reads_designs": may_read_simulation(user, study),
+            "next": next_look(study),
+            "unsigned": unsigned_plan(study),
             "looks": [
                 {"look": each, "jobs": working.get(each.cut_id, []), "recommendation": said.get(each.pk)}
                 for each in looks
@@ -60,8 +63,16 @@ def order(request: HttpRequest, code: str) -> HttpResponse:
     except TrialError as error:
         errors = refusals(error)
     status = 422 if errors or (form and form.errors) else 200
-    title = f"Order a look of {study}"
-    return page(request, "order_look.html", room="reports", title=title, status=status, form=form, errors=errors)
+    return page(
+        request,
+        "order_look.html",
+        room="reports",
+        title=f"Order a look of {study}",
+        status=status,
+        form=form,
+        errors=errors,
+        next=next_look(study),
+    )
 
 
 def report(request: HttpRequest, code: str, number: int) -> HttpResponse:
