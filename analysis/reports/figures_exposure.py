@@ -150,6 +150,8 @@ def response_by_exposure(relation: Result, analytes: Sequence[Result]) -> Figure
             _relation(axes, relation["points"], fits[analyte["code"]], analyte, index)
             axes.set_ylim(min(changes) - room, max(changes) + room)
         every[0].set_ylabel("Change in the primary endpoint")
+        for axes in every[1:]:
+            axes.tick_params(labelleft=False)
     told = "; ".join(f"{short(each['label'])} {number(fits[each['code']]['estimate'])}" for each in shown)
     words = f"Change in the primary endpoint per doubling of the exposure: {told}."
     caption = f"Change in the primary endpoint by exposure in {relation['arm']}"
@@ -160,11 +162,12 @@ def _relation(axes: Axes, points: Sequence[Result], fit: Result, analyte: Result
     color = COLOURS[index % len(COLOURS)]
     known = [(each["auc_last"][analyte["code"]], each["change"]) for each in points]
     areas, changes = zip(*[pair for pair in known if pair[0]], strict=True)
-    axes.plot(areas, changes, linestyle="none", marker=SHAPES[index % len(SHAPES)], markersize=3.5, color=color)
-    xs = [each["exposure"] for each in fit["line"]]
-    lower, upper = ([each[end] for each in fit["line"]] for end in ("lower", "upper"))
+    axes.plot(areas, changes, linestyle="none", marker="o", markersize=3.5, color=color)
+    drawn = fit["line"][::2]
+    xs = [each["exposure"] for each in drawn]
+    lower, upper = ([each[end] for each in drawn] for end in ("lower", "upper"))
     axes.fill_between(xs, lower, upper, color=color, alpha=_LIGHT, linewidth=0)
-    axes.plot(xs, [each["estimate"] for each in fit["line"]], color=color)
+    axes.plot(xs, [each["estimate"] for each in drawn], color=color)
     zero_line(axes)
     axes.set_xscale("log")
     axes.set_title(short(analyte["label"]), loc="left", color=color, fontweight="bold")

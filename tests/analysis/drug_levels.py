@@ -23,7 +23,7 @@ def levels_of_trial(trial: KalmTrial, *, arm: str = "KET", seed: int = 5) -> pd.
         for analyte, (peak, rise, half_life) in CURVES.items():
             height = peak * np.exp(rng.normal(0, 0.3))
             rows += [_sample(int(key), analyte, minute, height, rise, half_life, rng) for minute in MINUTES]
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=["participant_id", "analyte", "nominal_minute", "actual_minute", "value", "lloq"])
 
 
 def _sample(
