@@ -57,7 +57,7 @@ def today(request: HttpRequest, extra_context: object = None) -> HttpResponse:
         days=sorted(_days(sites)) or [now.date()],
         lists=[_list(kind, title, empty, rows) for kind, title, empty in LISTS],
         infusions=_infusions_today(request, sites),
-        alerts=alert_rows(alerts, now)[:ROWS],
+        alerts=alert_rows(alerts, now, first=ROWS),
         alert_count=alerts.count(),
         may_acknowledge=any(may_acknowledge_alert(user, site) for site in sites),
         diaries=diaries[:ROWS],
@@ -82,9 +82,9 @@ def _list(kind: State, title: str, empty: str, rows: list[dict[str, object]]) ->
     }
 
 
-def alert_rows(alerts: QuerySet[SafetyAlert], now: datetime) -> list[dict[str, object]]:
+def alert_rows(alerts: QuerySet[SafetyAlert], now: datetime, *, first: int | None = None) -> list[dict[str, object]]:
     """Open alerts as they are listed, the most urgent first: what each says, and whether it could not be mailed."""
-    found = alerts.select_related("participant__site", "participant__protocol_version").order_by("due_at")
+    found = alerts.select_related("participant__site", "participant__protocol_version").order_by("due_at")[:first]
     return [{"alert": a, "text": alert_text(a), "not_mailed": nobody_was_mailed(a, at=now)} for a in found]
 
 
