@@ -6,7 +6,7 @@ Knows the file alone: neither the participants nor what was taken before.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
@@ -65,11 +65,14 @@ class _Wrong(Exception):
         self.column, self.value, self.why = column, value, why
 
 
-def read_rows(content: bytes, *, name: str, columns: Columns) -> tuple[Table, list[Sample]]:
+def read_rows(
+    content: bytes, *, name: str, columns: Columns, known: Container[str] | None = None
+) -> tuple[Table, list[Sample]]:
     """The table and its samples in the order of the file.
 
-    Raises ImportRefused with every row that cannot be taken: another unit, a decimal comma, a negative number, an
-    unknown analyte, a sample twice, a time on the wrong side of the start, a number below the limit.
+    known: the participants whom a sample can be of; None leaves that open.
+    Raises ImportRefused with every row that cannot be taken: a stranger, another unit, a decimal comma, a negative number,
+    an unknown analyte, a sample twice, a time on the wrong side of the start, a number below the limit.
     """
     if len(content) > LARGEST:
         why = f"The file has {len(content)} bytes; {LARGEST} are allowed. Take one batch at a time."
@@ -81,7 +84,7 @@ def read_rows(content: bytes, *, name: str, columns: Columns) -> tuple[Table, li
     refusals: list[Refusal] = []
     for row in table.rows:
         try:
-            samples.append(_sample(row, columns))
+            samples.append(_sample(row, columns, known))
         except _Wrong as wrong:
             refusals.append(Refusal(row.number, wrong.column, wrong.value, wrong.why))
     refusals += [*_twice(samples, columns), *_out_of_order(samples, columns)]
@@ -99,11 +102,14 @@ def _table(content: bytes, name: str) -> Table:
     return read_table(content, name=name, written=written)
 
 
-def _sample(row: Row, columns: Columns) -> Sample:
+def _sample(row: Row, columns: Columns, known: Container[str] | None) -> Sample:
     cells = {wanted: row.cells[column] for wanted, column in columns.names().items()}
     names = columns.names()
     if not cells["participant"]:
         raise _Wrong(names["participant"], "", "No participant is named.")
+    if known is not None and cells["participant"] not in known:
+        why = "Nobody of this name has had an infusion in this study."
+        raise _Wrong(names["participant"], cells["participant"], why)
     _require_unit(cells["unit"], names["unit"])
     nominal, actual = _times(cells, names)
     lloq = _quantity(cells["lloq"], names["lloq"])

@@ -73,13 +73,12 @@ def take_file(
     if not laboratory.strip():
         raise InvalidEntry("Say which laboratory measured.", field="laboratory")
     columns = columns or Columns()
-    table, samples = read_rows(content, name=name, columns=columns)
+    keys = _infused(study)
+    table, samples = read_rows(content, name=name, columns=columns, known=keys)
     if before := _taken_before(account, study, table.sha256):
         return Taken(before, new=False)
-    keys = _infused(study)
     stored = _stored(account, study, keys)
-    refusals = [*_strangers(samples, keys, columns), *_otherwise(samples, stored, columns, reason)]
-    if refusals:
+    if refusals := list(_otherwise(samples, stored, columns, reason)):
         raise ImportRefused(name, refusals)
     changed = [each for each in samples if each.key not in stored or _differs(each, stored[each.key])]
     about = {
@@ -122,13 +121,6 @@ def _stored(account: ClosedAccount, study: Study, keys: Mapping[str, int]) -> di
     names = {key: identifier for identifier, key in keys.items()}
     found = read_samples(account, study=study, until=timezone.now(), purpose="comparison with a new file")
     return {(names[each.participant_id], each.analyte, each.nominal_minute): each for each in found}
-
-
-def _strangers(samples: Sequence[Sample], keys: Mapping[str, int], columns: Columns) -> Iterator[Refusal]:
-    for sample in samples:
-        if sample.participant not in keys:
-            why = "Nobody of this name has had an infusion in this study."
-            yield Refusal(sample.row, columns.participant, sample.participant, why)
 
 
 def _otherwise(

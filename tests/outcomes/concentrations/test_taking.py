@@ -81,8 +81,11 @@ def test_a_file_is_stored_whole_with_its_origin_and_a_second_time_nothing_happen
 def test_one_row_that_cannot_be_taken_keeps_all_of_the_file_out(trial, accounts):
     stranger = laboratory_csv(profile(trial.people[0].identifier), profile("KALM-XXX-1"))
     with pytest.raises(ImportRefused) as refusal:
-        take(accounts["pharmacist"], trial, stranger)
-    assert [(each.row, each.column) for each in refusal.value.refusals] == [(n, "participant") for n in range(9, 16)]
+        take(accounts["pharmacist"], trial, stranger.replace(b"201.0", b"-1", 1))
+    assert [(each.row, each.column) for each in refusal.value.refusals] == [
+        (4, "concentration"),
+        *((row, "participant") for row in range(9, 16)),
+    ]
     assert stored(trial) == []
     with pytest.raises(InvalidEntry, match="which laboratory"):
         take_file(accounts["pharmacist"], study=trial.study, content=b"", name="x", laboratory=" ")
