@@ -27,6 +27,17 @@ _FIXED = (
 )
 
 
+def require_later(study: Study, version: str) -> None:
+    """Raises InvalidEntry for a version number that is not above that of the version frozen last."""
+    last = study.plans.order_by("pk").last()
+    if last is not None and _numbers(version) <= _numbers(last.version):
+        raise InvalidEntry(f"Version {version} does not come after {last.version}, frozen last.", field="text")
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
 def require_kept(study: Study, plan: AnalysisPlan) -> None:
     """Raises InvalidEntry naming everything in `plan` that the looks taken in the study no longer allow."""
     taken = list(study.looks.select_related("plan").order_by("pk"))

@@ -9,7 +9,7 @@ import orjson
 
 from analysis.differences import Difference, differences
 from analysis.models import Plan
-from analysis.plan_changes import require_kept
+from analysis.plan_changes import require_kept, require_later
 from studies.errors import InvalidEntry
 from studies.models import ProtocolVersion, Study
 from studies.protocol import DocumentInvalid
@@ -53,6 +53,12 @@ def _mistakes(study: Study, plan: AnalysisPlan) -> Iterator[Mistake]:
         said = f"Version {plan.version} is frozen with another text. Give this one a new version number."
         yield Mistake(("analysis", "version"), said)
         return
+    if frozen is not None:
+        return
+    try:
+        require_later(study, plan.version)
+    except InvalidEntry as error:
+        yield Mistake(("analysis", "version"), error.message)
     try:
         require_kept(study, plan)
     except InvalidEntry as error:

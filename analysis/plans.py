@@ -15,7 +15,7 @@ from analysis.canonical import canonical_json, sha256_of
 from analysis.differences import Difference, differences
 from analysis.models import Plan
 from analysis.permissions import may_freeze_plan, may_sign_plan
-from analysis.plan_changes import require_kept
+from analysis.plan_changes import require_kept, require_later
 from studies.acting import Program, verb
 from studies.errors import AlreadyDone, InvalidEntry, TrialError
 from studies.models import ProtocolVersion, Study, User
@@ -57,6 +57,7 @@ def freeze_plan(
     content = _plan_text(plan)
     frozen = study.plans.filter(version=plan.version).first()
     if frozen is None:
+        require_later(study, plan.version)
         require_kept(study, plan)
         return Plan.objects.create(
             study=study,
@@ -138,9 +139,18 @@ def require_signature(plan: Plan) -> None:
         )
 
 
+def plan_before(plan: Plan) -> Plan | None:
+    """The version that a plan changes: the last one signed before it, or else the one frozen before it.
+
+    A version that nobody signed was never in force, so what it changed is shown again by the next one.
+    """
+    earlier = plan.study.plans.filter(pk__lt=plan.pk).order_by("pk")
+    return earlier.filter(signed_at__isnull=False).last() or earlier.last()
+
+
 def changes_of(plan: Plan) -> list[Difference]:
-    """What a plan changed against the version frozen before it; nothing for the first."""
-    before = plan.study.plans.filter(pk__lt=plan.pk).order_by("pk").last()
+    """What a plan changed against the version before it; nothing for the first."""
+    before = plan_before(plan)
     if before is None:
         return []
     return list(differences(orjson.loads(before.source), orjson.loads(plan.source)))

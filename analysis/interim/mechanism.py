@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.datasets import Trial
+from analysis.datasets import Trial, baseline_fact
 from analysis.interim.dimensions import Dimensions, dimensions
 from analysis.interim.groups import Groups
 from analysis.interim.models import one_sided
@@ -231,6 +231,8 @@ def _mediation_frame(trial: Trial, data: Dimensions, asked: Mediation) -> tuple[
         factors = list(trial.strata.columns) if name == "strata" else [name]
         known = trial.strata.assign(sex=trial.people["sex"], age_years=trial.people["age_years"])
         known = known if "site" in known else known.assign(site=trial.people["site"])
+        if name not in known and (fact := baseline_fact(trial, name)) is not None:
+            known = known.assign(**{name: fact})
         frame = frame.join(known[factors].reindex(frame.index))
     complete = frame.dropna()
     varying = [name for name in frame.columns if name not in (*asked.mediators, "outcome", "arm")]

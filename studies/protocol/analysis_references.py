@@ -70,26 +70,35 @@ def _asked(endpoint: Endpoint, timepoint: Timepoint) -> set[str]:
 
 def _models(plan: AnalysisPlan, sections: Mapping[str, Any]) -> Iterator[Mistake]:
     arms = {arm.code for arm in sections.get("arms", ())}
-    strata = sections.get("strata")
-    covariates = {"baseline", "strata", "site", "age_years", "sex"}
-    covariates |= {factor.key for factor in (strata.factors if strata else ())}
-    findings = {finding.key: finding for finding in sections.get("findings", ())}
     for index, model in enumerate(plan.models):
         for contrast in model.contrasts if arms else ():
             for code in sorted({contrast.active, contrast.reference} - arms):
                 yield Mistake(("models", index, "contrasts"), f"'{code}' is not an arm.")
-        for name in sorted({*model.covariates, *model.covariates_by_visit} - covariates if strata else ()):
-            place, finding = ("models", index, "covariates"), findings.get(name)
-            why = no_covariate_because(finding, sections) if finding else ""
-            if finding is None:
-                allowed = ", ".join(sorted(covariates))
-                yield Mistake(
-                    place,
-                    f"'{name}' is not a covariate here. Use {allowed}, or a finding of the protocol that is known "
-                    "before treatment.",
-                )
-            elif why:
-                yield Mistake(place, f"The finding '{name}' {why}, so a model cannot adjust for it.")
+        named = {*model.covariates, *model.covariates_by_visit}
+        yield from _covariates(("models", index, "covariates"), named, {"baseline"}, sections)
+    mediation = plan.mechanism.mediation if plan.mechanism else None
+    if mediation is not None:
+        yield from _covariates(("mechanism", "mediation", "covariates"), {*mediation.covariates}, set(), sections)
+
+
+def _covariates(
+    place: tuple[str | int, ...], named: set[str], also: set[str], sections: Mapping[str, Any]
+) -> Iterator[Mistake]:
+    """Covariates that are none here: names that lead nowhere, and findings that no model may adjust for."""
+    strata = sections.get("strata")
+    if strata is None:
+        return
+    known = {"strata", "site", "age_years", "sex", *also, *(factor.key for factor in strata.factors)}
+    findings = {finding.key: finding for finding in sections.get("findings", ())}
+    for name in sorted(named - known):
+        if name not in findings:
+            yield Mistake(
+                place,
+                f"'{name}' is not a covariate here. Use {', '.join(sorted(known))}, or a finding of the protocol "
+                "that is known before treatment.",
+            )
+        elif why := no_covariate_because(findings[name], sections):
+            yield Mistake(place, f"The finding '{name}' {why}, so a model cannot adjust for it.")
 
 
 def _references(plan: AnalysisPlan) -> Iterator[Mistake]:

@@ -11,6 +11,7 @@ import pytest
 
 from analysis.datasets import Trial, baseline_fact, load_trial
 from analysis.interim.groups import by_arm
+from analysis.interim.mechanism import mechanism
 from analysis.interim.models import fitted
 from studies.protocol import DocumentInvalid, load
 from studies.protocol.pain_classification import PainFindings
@@ -117,3 +118,15 @@ def test_a_plan_that_names_what_no_model_may_adjust_for_is_refused_when_it_is_lo
         load(KALM.replace(COVARIATES, COVARIATES.replace("strata", f"strata, {name}"), 1), source="kalm")
     [problem] = refused.value.problems
     assert (problem.path, refusal in problem.message) == ("analysis.models[primary_mmrm].covariates", True)
+
+
+def test_the_covariates_of_mediation_are_checked_and_found_alike(rows: KalmTrial, tmp_path: Path):
+    mediation = "outcome_day: 28, covariates: [strata]"
+    assert KALM.count(mediation) == 1
+    with pytest.raises(DocumentInvalid, match=r"mechanism.mediation.covariates: 'shoe_size' is not a covariate here"):
+        load(KALM.replace(mediation, mediation.replace("strata", "shoe_size")), source="kalm")
+    text = KALM.replace(mediation, mediation.replace("strata", "egfr"))
+    people = [int(key) for key in rows.arms.index]
+    trial = trial_of(rows, tmp_path, noted(rows, "egfr", {p: float(p % 7) for p in people}), text)
+    found = mechanism(trial, by_arm(trial, rows.arms), [])["mediation"]
+    assert "egfr" in found.get("covariates", found)

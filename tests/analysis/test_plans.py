@@ -132,6 +132,16 @@ def test_a_version_that_a_later_one_replaced_is_not_signed(frozen: Plan, version
         signed(frozen)
 
 
+def test_a_version_nobody_signed_hides_no_change_from_the_next_one(frozen: Plan, version: ProtocolVersion):
+    signed(frozen)
+    refine(version, reason="one subgroup only")
+    with pytest.raises(InvalidEntry, match=r"Version 1.0.9 does not come after 1.1"):
+        plans.freeze_plan(PROGRAM, protocol_version=version, text=plan_file(version="1.0.9"), reason="backwards")
+    text = plan_file(version="1.10", safety=["adverse_events"], subgroups={"model": "primary_mmrm", "factors": ["sex"]})
+    third = plans.freeze_plan(PROGRAM, protocol_version=version, text=text, reason="fewer tables")
+    assert "subgroups.factors[0]" in {change.path for change in plans.changes_of(third)}
+
+
 def test_what_the_looks_taken_spent_stays_in_every_later_version(frozen: Plan, version: ProtocolVersion):
     signed(frozen)
     order_look(PROGRAM, study=version.study, number=1)

@@ -50,6 +50,7 @@ FILTERS = {
     "qst-device-uses": {"session__visit__code": "BL"},
     "cuts": {"study__code": "KALM"},
     "design-simulations": {"study__code": "KALM", "status": "done"},
+    "plans": {"study__code": "KALM", "version": "1.0"},
     "looks": {"study__code": "KALM"},
     "jobs": {"study__code": "KALM"},
 }
@@ -60,12 +61,13 @@ EMPTY = {
     "stratum-corrections",
     "design-simulations",
     "cuts",
+    "plans",
     "looks",
     "jobs",
 }
 # Lists that belong to participants, so that another site's are not in them.
 OF_PARTICIPANTS = sorted(
-    set(FILTERS) - {"studies", "sites", "qst-devices", "design-simulations", "cuts", "looks", "jobs"}
+    set(FILTERS) - {"studies", "sites", "qst-devices", "design-simulations", "cuts", "plans", "looks", "jobs"}
 )
 
 

@@ -224,7 +224,7 @@ def _listed(found: Plan, *, first: bool) -> dict[str, Any]:
 
 def _read(found: Plan) -> dict[str, Any]:
     """What the version says, for who signs it, and what it changed."""
-    before = found.study.plans.filter(pk__lt=found.pk).order_by("pk").last()
+    before = plan_verbs.plan_before(found)
     contents = AnalysisPlan.model_validate_json(found.source)
     return {
         "contents": contents,
