@@ -9,11 +9,15 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from outcomes.imports.mapping import FileFormat
 from outcomes.imports.refusals import ImportRefused, Refusal
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# All of a file is held at once: what is above this was made for something else, or to fill the memory.
+LARGEST = 16_000_000
+MOST_ROWS, MOST_CELLS = 100_000, 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,18 @@ def missing_columns(wanted: Iterable[str], table: Table, *, delimiter: str, head
         yield Refusal(header, name, "", f"The file has no such column.{hint}")
 
 
+def open_table(path: Path) -> bytes:
+    """The bytes of a file that is small enough. Raises ImportRefused before reading one that is not; OSError."""
+    _refuse_large(path.stat().st_size, path.name)
+    return path.read_bytes()
+
+
+def _refuse_large(size: int, name: str) -> None:
+    if size > LARGEST:
+        why = f"The file has {size / 1e6:,.0f} MB; at most {LARGEST // 1_000_000} MB are read. Bring it in parts."
+        raise ImportRefused(name, [Refusal(0, "", "", why)])
+
+
 def read_table(content: bytes, *, name: str, written: FileFormat) -> Table:
     """Read a file's bytes. Lines may end in any way; rows without any cell are passed over.
 
@@ -57,8 +73,9 @@ def read_table(content: bytes, *, name: str, written: FileFormat) -> Table:
     with more or fewer cells than the header; a quotation mark that is never closed.
     """
     refusals: list[Refusal] = []
+    _refuse_large(len(content), name)
     text = _decoded(content, name, written)
-    records = list(_records(text, written, refusals))
+    records = list(_within_limits(_records(text, written, refusals), name))
     if not records:
         raise ImportRefused(name, refusals or [Refusal(0, "", "", "The file is empty.")])
     header = tuple(cell.strip() for cell in records[0][1])
@@ -119,6 +136,16 @@ def _records(text: str, written: FileFormat, refusals: list[Refusal]) -> Iterato
                 yield number, cells
     except csv.Error as error:
         refusals.append(Refusal(number + 1, "", "", f"The row cannot be read: {error}. Look for a quotation mark."))
+
+
+def _within_limits(records: Iterable[tuple[int, list[str]]], name: str) -> Iterator[tuple[int, list[str]]]:
+    held = 0
+    for number, cells in records:
+        held += len(cells)
+        if number > MOST_ROWS or held > MOST_CELLS:
+            why = f"A file has at most {MOST_ROWS:,} rows and {MOST_CELLS:,} cells. Bring it in parts."
+            raise ImportRefused(name, [Refusal(number, "", "", why)])
+        yield number, cells
 
 
 def _wrong_header(header: tuple[str, ...]) -> Iterator[Refusal]:

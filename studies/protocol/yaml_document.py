@@ -6,8 +6,10 @@ YAML 1.2, not 1.1: a country code NO stays text, 1:30 is not ninety, 012 is twel
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Annotated, Any, TypeVar, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -22,6 +24,9 @@ Location = tuple[str | int, ...]
 
 # What names an entry of a list to its reader; an entry without any of them is named by its place.
 _NAMING_KEYS = ("id", "code", "key", "version", "number")
+_BRACKET = re.compile(r"[\[{\]}]")
+_DEEPEST = 100
+_MOST_NODES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +166,53 @@ class _Document:
 
 
 def _parse(text: str, source: str) -> tuple[Node, Any]:
+    _refuse_deep(text, source)
     try:
         reader = YAML(typ="safe", pure=True)
         reader.allow_duplicate_keys = True  # reported by ourselves, all of them, with their lines
         root = reader.compose(text)
         if root is None:
-            raise DocumentInvalid(source, [Problem("", 1, "The file is empty.")])
+            raise DocumentInvalid(source, [Problem("", 1, "The file is empty.")])  # noqa: TRY301 - as what follows it
+        _refuse_endless(root, source)
         # Built from the tree: reading the text is slow, and this way it is read once.
         return root, reader.constructor.construct_document(root)
     except YAMLError as error:
         raise DocumentInvalid(source, _syntax_problems(text, error)) from None
+    except RecursionError:
+        raise DocumentInvalid(source, [Problem("", 1, "The file is nested too deep to be one of ours.")]) from None
+    except DocumentInvalid:
+        raise
+    except ValueError as error:
+        # A number of thousands of digits, a day that does not exist.
+        raise DocumentInvalid(source, [Problem("", 1, f"A value cannot be read: {error}.")]) from None
+
+
+def _refuse_deep(text: str, source: str) -> None:
+    """Refuse brackets within brackets without end, which take the parser minutes."""
+    depth = 0
+    for number, line in enumerate(text.splitlines(), start=1):
+        for sign in _BRACKET.findall(line):
+            depth = depth + 1 if sign in "[{" else max(depth - 1, 0)
+        if depth > _DEEPEST:
+            raise DocumentInvalid(source, [Problem("", number, f"Brackets are nested more than {_DEEPEST} deep.")])
+
+
+def _refuse_endless(root: Node, source: str) -> None:
+    """Refuse aliases of aliases: a few lines with them stand for more values than any memory holds."""
+    if _written_out(root, {}) > _MOST_NODES:
+        said = f"Written out, its aliases (*name) stand for more than {_MOST_NODES:,} values. Write fewer of them."
+        raise DocumentInvalid(source, [Problem("", 1, said)])
+
+
+def _written_out(node: Node, known: dict[int, float]) -> float:
+    """How many values a node stands for, each alias counted as often as it is used; of one that holds itself no end."""
+    if id(node) not in known:
+        known[id(node)] = inf
+        below: Iterable[Node] = node.value if isinstance(node, SequenceNode) else ()
+        if isinstance(node, MappingNode):
+            below = [each for pair in node.value for each in pair]
+        known[id(node)] = 1 + sum(_written_out(each, known) for each in below)
+    return known[id(node)]
 
 
 def _syntax_problems(text: str, error: YAMLError) -> list[Problem]:

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from outcomes.imports.table import open_table
 from outcomes.qst_import import Plan, load_device_mapping, plan_export, take_export
 from studies.acting import Program
 from studies.errors import TrialError
@@ -27,7 +28,7 @@ class Command(BaseCommand):
         actor = Program("import_qst")
         try:
             loaded = load_device_mapping(mapping.read_text(encoding="utf-8"), name=mapping.name)
-            content = data.read_bytes()
+            content = open_table(data)
             plan = plan_export(actor, loaded=loaded, content=content, name=data.name)
             self._describe(plan)
             if dry_run:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from outcomes.imports.arms import unblinded_process
 from outcomes.imports.mapping import load_mapping
+from outcomes.imports.table import open_table
 from outcomes.imports.taking import ProtocolFile, Source, import_trial, read_source, refuse_changes, stored_protocol
 from studies.acting import Program
 from studies.errors import TrialError
@@ -31,7 +32,7 @@ class Command(BaseCommand):
             loaded = load_mapping(mapping.read_text(encoding="utf-8"), name=mapping.name)
             file = ProtocolFile(protocol.read_text(encoding="utf-8"), protocol.name) if protocol else None
             definition = load(file.text, source=file.name) if file else stored_protocol(loaded.mapping).definition
-            source = read_source(loaded, definition, content=data.read_bytes(), name=data.name)
+            source = read_source(loaded, definition, content=open_table(data), name=data.name)
             if dry_run:
                 self._rehearse(source, definition)
             else:

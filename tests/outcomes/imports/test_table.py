@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from outcomes.imports.mapping import FileFormat
 from outcomes.imports.refusals import ImportRefused
-from outcomes.imports.table import read_table
+from outcomes.imports.table import open_table, read_table
 
 UTF8 = FileFormat()
 
@@ -100,3 +102,13 @@ cells = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Zs", "Zl
 def test_what_was_written_in_quotation_marks_is_read_unchanged(rows):
     content = "id,note\n" + "".join(f'"{a}","{b}"\n' for a, b in rows)
     assert [tuple(row.cells.values()) for row in read(content.encode()).rows] == rows
+
+
+def test_a_file_that_was_made_to_fill_the_memory_is_refused_before_it_does(tmp_path: Path):
+    with (tmp_path / "huge.csv").open("wb") as file:
+        file.truncate(5_000_000_000)
+    with pytest.raises(ImportRefused, match="The file has 5,000 MB; at most 16 MB are read. Bring it in parts."):
+        open_table(tmp_path / "huge.csv")
+    limit = "A file has at most 100,000 rows and 500,000 cells. Bring it in parts."
+    assert refused(b"id\n" + b"1\n" * 200_000) == [f"row 100001: {limit}"]
+    assert refused(b"id\n" + b"," * 600_000) == [f"row 2: {limit}"]

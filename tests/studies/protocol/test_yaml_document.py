@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from textwrap import dedent
 from typing import Any
 
@@ -197,3 +198,24 @@ def test_a_warning_found_later_gets_its_line():
     assert locate(text, [Mistake(("visits", 0, "day"), "Early.")], source="s") == [
         Problem("visits[W1].day", 4, "Early.")
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "a: &a [x, x, x, x, x, x, x, x, x, x]\n"
+            + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in pairwise("abcdefgh")),
+            "its aliases (*name) stand for more than 200,000 values",
+        ),
+        ("a: &a [*a]", "its aliases (*name) stand for more than 200,000 values"),
+        ("a: " + "[" * 20_000, "line 1: Brackets are nested more than 100 deep."),
+        ("a: " + "9" * 6_000, "line 1: A value cannot be read: Exceeds the limit"),
+        ("a: 2024-02-30", "line 1: A value cannot be read: day is out of range for month."),
+        ("\n".join(" " * n + "a:" for n in range(2_000)), "line 1: The file is nested too deep to be one of ours."),
+    ],
+)
+def test_a_file_that_was_made_to_fill_a_memory_or_to_break_the_reader_is_refused(text: str, words: str):
+    with pytest.raises(DocumentInvalid) as refused:
+        load_document(text, Study, source="hostile.yaml")
+    assert words in str(refused.value)
