@@ -50,7 +50,7 @@ def _analysis(trial: Trial, groups: Groups, rule: LossOfResponse) -> dict[str, A
         index=course.response.index[started],
     )
     if times.empty:
-        raise ValueError(f"Nobody was in response at {rule.start}.")
+        raise ValueError(f"Nobody was in response at {endpoint.timepoint(rule.start).label or rule.start}.")
     arm = groups.member.loc[times.index]
     curve = survival.kaplan_meier(times["time"].to_numpy(float), times["event"].to_numpy(bool), group=arm.to_numpy())
     return {

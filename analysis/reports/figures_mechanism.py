@@ -30,6 +30,7 @@ def sensory_profiles(profile: Result) -> Figure:
                 here = [cells[visit["visit"], name, group["code"]] for name in parameters]
                 _profile(axes, here, index, (index - (len(groups) - 1) / 2) * 0.26)
             axes.set_xticks(range(len(parameters)), parameters, rotation=90, fontsize=7)
+            axes.set_xlim(-0.6, len(parameters) - 0.4)
             axes.set_ylim(-max(2.4, furthest + 0.2), max(2.4, furthest + 0.2))
             axes.yaxis.set_major_formatter(lambda value, _: number(value, 0))
         every[0].set_ylabel("z (gain above 0)")
