@@ -251,7 +251,9 @@ def test_a_demonstration_gets_one_person_per_role_at_both_doors(demonstration: N
     call_command("demo_accounts")
     with django_as("unblinded"):
         call_command("demo_closed_accounts")
-        assert set(ClosedAccount.objects.values_list("username", flat=True)) == {"dsmb", "unblinded", "pharmacist"}
+        assert set(ClosedAccount.objects.values_list("username", flat=True)) == {
+            "dsmb", "chair", "unblinded", "pharmacist",
+        }  # fmt: skip
     said = capsys.readouterr().out
     assert "coordinator     Study coordinator        KALM, Berlin Pain Centre (fictional)" in said
     assert "Closed door, password for all: calm river in winter" in said
