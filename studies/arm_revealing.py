@@ -71,7 +71,8 @@ def told(user: User, rows: QuerySet[Any]) -> QuerySet[Any]:
     kept: Value | Case = Value(False)
     for condition in kept_values(user, rows.model).values():
         kept = Case(When(condition, then=Value(True)), default=kept)
-    return rows.filter(shown_rows(user, rows.model)).annotate(kept=kept)
+    shown: QuerySet[Any] = rows.filter(shown_rows(user, rows.model)).annotate(kept=kept)
+    return shown
 
 
 def is_kept(user: User, participant: Participant, kind: str) -> bool:

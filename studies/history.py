@@ -17,9 +17,7 @@ from studies.permissions import may_read_audit, may_see_arm_revealing, require
 from studies.protocol.arm_revealing import Revealing
 
 # That there is one at all would tell it.
-UNTOLD_KINDS = frozenset({"safetyevent", "safetyalert"})
-# Of every participant there are some: of these only the values tell.
-EXPECTED_KINDS = frozenset({"reading"})
+UNTOLD_KINDS = frozenset({"safetyalert"})
 # Kinds whose values stand in the trail under other names than their fields have.
 _VALUES = {
     "responseitem": frozenset({"value", "missing_reason"}),
@@ -53,10 +51,25 @@ class Change:
     simulated: bool
 
 
-def of_participant(user: User, participant: Participant) -> QuerySet[AuditEvent]:
-    """The trail of everything that belongs to a participant, newest first. Raises NotAllowed."""
+def of_participant(
+    user: User,
+    participant: Participant,
+    *,
+    revealing: Revealing | None = None,
+    revealing_responses: frozenset[int] = frozenset(),
+) -> QuerySet[AuditEvent]:
+    """The trail of everything that belongs to a participant, as far as its events are told of. Raises NotAllowed.
+
+    Of whole kinds that tell the arm there is no event here for those who may not see them: a page with a line less, or
+    one page more, would say that there was one. revealing, revealing_responses: as `in_words` takes them.
+    """
     require(may_read_audit(user, participant.site), "read the history of this participant")
-    return AuditEvent.objects.filter(participant=participant)
+    events = AuditEvent.objects.filter(participant=participant)
+    if may_see_arm_revealing(user, participant.site):
+        return events
+    marks = revealing or Revealing.of([participant.protocol_version.definition])
+    alerts = participant.safety_alerts.filter(_raised_by(marks, revealing_responses)).values("pk")
+    return events.exclude(kind__in=marks.records).exclude(kind__in=UNTOLD_KINDS, record__in=alerts)
 
 
 def in_words(
@@ -84,7 +97,7 @@ def in_words(
     for event in events:
         whole = not sees_all and (marks.tells(event.kind) or (event.kind, event.record) in told_by)
         hidden = frozenset() if sees_all else None if whole else _kept(marks, event.kind)
-        told = not (whole and event.kind in UNTOLD_KINDS | (marks.records - EXPECTED_KINDS))
+        told = not (whole and event.kind in UNTOLD_KINDS | marks.records)
         lines = tuple(_lines(event, names, hidden=hidden, field=field)) if told else ()
         if lines:
             changes.append(_change(event, names, lines))
@@ -93,8 +106,7 @@ def in_words(
 
 def _revealing(participant: Participant, marks: Revealing, responses: frozenset[int]) -> frozenset[tuple[str, int]]:
     """The (kind, record) of everything that came from arm-revealing responses or forms, or from the bedside."""
-    raised = Q(source_kind="response", source_record__in=responses)
-    raised |= Q(source_kind__in=marks.records)
+    raised = _raised_by(marks, responses)
     telling = raised | Q(source_kind="infusion") | Q(key__in=marks.findings)
     findings = participant.findings.filter(telling).values_list("pk", flat=True)
     alerts = participant.safety_alerts.filter(raised).values_list("pk", flat=True)
@@ -105,6 +117,11 @@ def _revealing(participant: Participant, marks: Revealing, responses: frozenset[
         "safetyalert": alerts,
     }
     return frozenset((kind, key) for kind, keys in found.items() for key in keys)
+
+
+def _raised_by(marks: Revealing, responses: frozenset[int]) -> Q:
+    """What says what telling records said: as revealing as those."""
+    return Q(source_kind="response", source_record__in=responses) | Q(source_kind__in=marks.records)
 
 
 def _kept(marks: Revealing, kind: str) -> frozenset[str] | None:

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.contrib import admin
 from django.db.models import Model
 
 from outcomes.models import QSTSession
+from outcomes.responses import ResponseEntry, save_response
 from studies.acting import acting
-from studies.models import AdverseEvent, AuditEvent, Deviation, Infusion, Participant, ProtocolVersion, record_kinds
+from studies.models import (
+    AdverseEvent,
+    AuditEvent,
+    Deviation,
+    Infusion,
+    Participant,
+    ProtocolVersion,
+    SafetyAlert,
+    record_kinds,
+)
 from studies.protocol import DocumentInvalid, load
+from studies.readings import ReadingEntry, record_readings
 from tests import factories
 from tests.trialsite.busy_site import BusySite
+from trialsite.desk.history import PER_PAGE
 
 pytestmark = pytest.mark.django_db
 UNIT, OTHERS = ("infusion_nurse", "investigator"), ("coordinator", "efficacy_rater", "statistician", "auditor")
@@ -143,6 +157,34 @@ def test_the_history_keeps_an_answer_and_the_reason_why_it_was_changed(marked: B
         page = marked.as_(who).get(person, asked).content.decode()
         assert ("misread" in page) is sees
         assert ("kept at the infusion unit" in page) is not sees
+
+
+def test_the_history_has_no_line_page_or_count_that_tells_of_a_crisis(busy: BusySite):
+    """A page with 49 lines of 50 said that a safety rule had fired."""
+    person, nurse = busy.first, busy.people["infusion_nurse"]
+
+    def counted(who: str) -> tuple[int, int]:
+        page = busy.as_(who).get(f"/admin/participants/{person.identifier}/history/").context
+        return page["found"].paginator.count, len(page["changes"])
+
+    begun = AuditEvent.objects.latest("pk").pk
+    before = {who: counted(who) for who in ("efficacy_rater", "coordinator", "infusion_nurse")}
+    at = Infusion.objects.get(participant=person).started_at + timedelta(minutes=30)
+    readings = [ReadingEntry(30, "sbp", at, Decimal(230)), ReadingEntry(30, "spo2", at, Decimal(80))]
+    record_readings(nurse, participant=person, readings=readings)
+    bprs = {str(item): 6.0 for item in (4, 11, 12, 15)}
+    crisis = ResponseEntry(person, "bprs_positive", bprs, at, visit=person.visits.get(code="D0"), minute=40)
+    told = SafetyAlert.objects.count()
+    save_response(nurse, entry=crisis)
+    assert person.infusion.safety_events.exists()
+    assert SafetyAlert.objects.count() > told
+    after = {who: counted(who) for who in before}
+    # The form of the crisis is one that everybody knows of; its answers are kept.
+    of_form = AuditEvent.objects.filter(pk__gt=begun, kind__in=("response", "responseitem", "finding")).count()
+    for who in ("efficacy_rater", "coordinator"):
+        assert after[who][0] - before[who][0] == of_form > 0, who
+        assert after[who][1] == min(after[who][0], PER_PAGE), who
+    assert after["infusion_nurse"][0] - before["infusion_nurse"][0] > of_form
 
 
 @pytest.mark.parametrize(

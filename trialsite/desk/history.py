@@ -22,19 +22,19 @@ def history(request: HttpRequest, identifier: str) -> HttpResponse:
     person = find_participant(request, identifier)
     user = user_of(request)
     kind, record, field = (request.GET.get(name, "") for name in ("kind", "record", "field"))
-    events = trail.of_participant(user, person)
+    marks, revealing = revealing_of(person), revealing_responses(person)
+    events = trail.of_participant(user, person, revealing=marks, revealing_responses=revealing)
     if kind in record_kinds() and record.isdecimal():
         events = events.filter(kind__in=(kind, ANSWERS.get(kind, kind)), record=int(record))
     found = Paginator(events.order_by("-id"), PER_PAGE).get_page(request.GET.get("page"))
     rows = list(found)
-    revealing = revealing_responses(person)
     hidden = frozenset() if may_see_arm_revealing(user, person.site) else revealing
     names = names_of(person, hidden=hidden)
     changes = trail.in_words(
         user,
         person,
         rows,
-        revealing=revealing_of(person),
+        revealing=marks,
         revealing_responses=revealing,
         record_names=names,
         field=field,
