@@ -11,6 +11,7 @@ import orjson
 from django.db.models import QuerySet
 
 from analysis import closed_store, cuts, masking
+from analysis.canonical import sha256_of
 from analysis.closed_store import Report, SealedResult
 from analysis.dataset_files import unblinded_datasets
 from analysis.models import DataCut, Job, Look, Plan
@@ -154,11 +155,12 @@ def _require_reader_of_arms(account: ClosedAccount, study: Study) -> None:
 
 
 def _will_be_masked(study: Study) -> bool:
-    """Whether the next look masks the arms: by the newest plan registered here, else by the newest protocol."""
-    plans = Plan.objects.filter(study=study).order_by("-pk")
-    newest = next((plan for plan in plans if closed_store.is_registered(plan)), None)
-    if newest is not None:
-        return bool(orjson.loads(newest.source).get("dsmb_arms") == "masked")
+    """Whether the next look masks the arms: by the plan registered last here, else by the newest protocol."""
+    registered = closed_store.registered_last(study.pk)
+    # Told by the text itself: a row at the open side may say anything of it.
+    for plan in Plan.objects.filter(study=study) if registered else ():
+        if sha256_of(plan.source.encode()) == registered:
+            return bool(orjson.loads(plan.source).get("dsmb_arms") == "masked")
     return study.protocol_versions.latest("pk").definition.analysis.dsmb_arms == "masked"
 
 

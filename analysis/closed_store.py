@@ -95,6 +95,13 @@ def is_registered(plan: Plan) -> bool:
     )
 
 
+def registered_last(study_id: int) -> str:
+    """The hash of the plan that was registered last for a study; empty while none is."""
+    query = "SELECT sha256 FROM concealed.registered_plan WHERE study_id = %s ORDER BY registered_at DESC LIMIT 1"
+    rows = _rows(query, [study_id])
+    return str(rows[0][0]) if rows else ""
+
+
 def registered_plan(plan: Plan) -> dict[str, Any]:
     """The contents of a registered plan. Raises PlanNotRegistered."""
     if not is_registered(plan):
