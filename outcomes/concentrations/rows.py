@@ -71,8 +71,8 @@ def read_rows(
     """The table and its samples in the order of the file.
 
     known: the participants whom a sample can be of; None leaves that open.
-    Raises ImportRefused with every row that cannot be taken: a stranger, another unit, a decimal comma, a negative number,
-    an unknown analyte, a sample twice, a time on the wrong side of the start, a number below the limit.
+    Raises ImportRefused with every row that cannot be taken: a stranger, another unit, a decimal comma, a negative
+    number, an unknown analyte, a sample twice, a time on the wrong side of the start, a number below the limit.
     """
     if len(content) > LARGEST:
         why = f"The file has {len(content)} bytes; {LARGEST} are allowed. Take one batch at a time."

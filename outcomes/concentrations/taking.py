@@ -81,26 +81,23 @@ def take_file(
     if refusals := list(_otherwise(samples, stored, columns, reason)):
         raise ImportRefused(name, refusals)
     changed = [each for each in samples if each.key not in stored or _differs(each, stored[each.key])]
-    about = {
-        "sha256": table.sha256,
-        "name": name[:200],
-        "laboratory": laboratory.strip()[:200],
-        "batch": batch.strip()[:100],
-        "columns": columns.names(),
-        "reason": reason.strip()[:500],
-        "length": len(content),
-    }
-    _store(study, about, content, [_row(each, keys, stored) for each in changed])
-    corrected = sum(each.key in stored for each in changed)
+    about = {"sha256": table.sha256, "name": name[:200], "laboratory": laboratory.strip()[:200]}
+    about |= {"batch": batch.strip()[:100], "reason": reason.strip()[:500]}
+    told = {**about, "columns": columns.names(), "length": len(content)}
+    _store(study, told, content, [_row(each, keys, stored) for each in changed])
     file = _taken_before(account, study, table.sha256)
     if file is None:
         raise LookupError(f"The file {table.sha256} was stored and is not there.")
+    return _taken(file, samples, corrected=sum(each.key in stored for each in changed), changed=len(changed))
+
+
+def _taken(file: LaboratoryFile, samples: Sequence[Sample], *, corrected: int, changed: int) -> Taken:
     return Taken(
         file,
         new=True,
-        entered=len(changed) - corrected,
+        entered=changed - corrected,
         corrected=corrected,
-        known=len(samples) - len(changed),
+        known=len(samples) - changed,
         below_limit=sum(each.value is None for each in samples),
         participants=len({each.participant for each in samples}),
         queries=tuple(_queries(samples)),
