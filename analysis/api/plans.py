@@ -47,13 +47,13 @@ class PlanSerializer(serializers.ModelSerializer[Plan]):
         )
 
 
-class PlanTextBody(serializers.Serializer[Any]):
+class AnalysisPlanTextBody(serializers.Serializer[Any]):
     study = serializers.CharField(help_text="The study's code")
     text = serializers.CharField(help_text="A plan file: YAML with the key analysis", trim_whitespace=False)
     file = serializers.CharField(required=False, default="the plan file", help_text="Its name, for messages")
 
 
-class PlanBody(PlanTextBody):
+class AnalysisPlanBody(AnalysisPlanTextBody):
     reason = serializers.CharField(
         required=False, default="", allow_blank=True, help_text="Why the plan changes; not for the first version"
     )
@@ -94,10 +94,10 @@ class PlanView(WithFiles):
     def visible(self, user: User) -> QuerySet[Plan]:
         return Plan.objects.filter(study__in=visible_studies(user)).select_related("study", "protocol_version")
 
-    @extend_schema(request=PlanBody, responses={201: PlanSerializer})
+    @extend_schema(request=AnalysisPlanBody, responses={201: PlanSerializer})
     def create(self, request: Request) -> Response:
         """Freeze a plan file as a new version. It never changes afterwards; what was frozen before stays."""
-        body = body_of(PlanBody, request)
+        body = body_of(AnalysisPlanBody, request)
         frozen = plans.freeze_plan(
             acting_user(request),
             protocol_version=self._protocol(request, body["study"]),
@@ -107,11 +107,11 @@ class PlanView(WithFiles):
         )
         return presented(PlanSerializer, frozen, status=201)
 
-    @extend_schema(request=PlanTextBody, responses={200: CheckedPlanSerializer})
+    @extend_schema(request=AnalysisPlanTextBody, responses={200: CheckedPlanSerializer})
     @action(detail=False, methods=["post"])
     def check(self, request: Request) -> Response:
         """Every mistake of a plan file with its line, and what it would change. Nothing is written."""
-        body = body_of(PlanTextBody, request)
+        body = body_of(AnalysisPlanTextBody, request)
         version = self._protocol(request, body["study"])
         require(may_freeze_plan(acting_user(request), version.study), f"freeze the analysis plan of {version.study}")
         return presented(CheckedPlanSerializer, check_plan(version, body["text"], source=body["file"]))
