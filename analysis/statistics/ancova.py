@@ -17,11 +17,13 @@ from scipy.special import nctdtrinc
 from scipy.stats import chi2
 from scipy.stats import t as student
 
+from analysis.statistics.arguments import floats, require_level
 from analysis.statistics.columns import (
     Covariate,
     FloatArray,
     arm_levels,
     codes,
+    column_names,
     complete_rows,
     covariate,
     indicators,
@@ -29,7 +31,6 @@ from analysis.statistics.columns import (
     numbers,
     require_columns,
     require_full_rank,
-    require_level,
 )
 from analysis.statistics.estimate import Estimate
 
@@ -125,6 +126,7 @@ def fit(
         raise ValueError(f"robust is {robust!r}; allowed are None, HC0, HC2, HC3.")
     if means_over not in get_args(MeansOver):
         raise ValueError(f"means_over is {means_over!r}; allowed are rows_given, rows_fitted.")
+    covariates = column_names("covariates", covariates)
     rows = complete_rows(frame, response, [arm], covariates)
     arms = arm_levels(rows[arm], reference, arm)
     parts = [covariate(rows[name]) for name in covariates]
@@ -293,10 +295,7 @@ def _t_estimate(estimate: float, se: float, df: float, level: float) -> Estimate
 
 
 def _sample(argument: str, values: ArrayLike) -> FloatArray:
-    try:
-        sample = np.asarray(values, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(f"{argument} holds {type(values).__name__} that are no numbers; numbers are needed.") from None
+    sample = floats(argument, values)
     if sample.ndim != 1 or sample.size < 2 or not np.isfinite(sample).all():
         raise ValueError(f"{argument} must hold two or more finite numbers, none missing; {sample.size} were given.")
     return sample

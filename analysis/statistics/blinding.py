@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
+from analysis.statistics.arguments import floats, quantile
 from analysis.statistics.estimate import Estimate
 
 FloatArray = NDArray[np.float64]
@@ -31,7 +32,7 @@ def james(counts: ArrayLike, *, level: float = 0.95) -> Estimate:
     Stat Med 15:1421; Bang, Ni & Davis (2004), Control Clin Trials 25:143.
     """
     table = _checked(counts)
-    z = _quantile(level)
+    z = quantile(level)
     share = table / table.sum()
     index, gradient = _james_index(share)
     variance = float((share * gradient**2).sum() - (share * gradient).sum() ** 2) / float(table.sum())
@@ -47,7 +48,7 @@ def bang(counts: ArrayLike, *, level: float = 0.95) -> BangByArm:
     where nobody guesses. Raises as `james`. Reference: Bang, Ni & Davis (2004), Control Clin Trials 25:143.
     """
     table = _checked(counts)
-    z = _quantile(level)
+    z = quantile(level)
     return BangByArm(
         _bang_index(table[0, 0], table[1, 0], table[:, 0].sum(), z),
         _bang_index(table[1, 1], table[0, 1], table[:, 1].sum(), z),
@@ -91,7 +92,7 @@ def _james_index(share: FloatArray) -> tuple[float, FloatArray]:
 
 
 def _checked(counts: ArrayLike) -> FloatArray:
-    table = np.asarray(counts, dtype=float)
+    table = floats("counts", counts)
     if table.shape != (3, 2):
         msg = f"counts has shape {table.shape}; allowed is (3, 2), guesses x arms."
         raise ValueError(msg)
@@ -100,10 +101,3 @@ def _checked(counts: ArrayLike) -> FloatArray:
     if np.any(table.sum(axis=0) == 0):
         raise ValueError("counts holds an arm without anybody; both arms must have been asked.")
     return table
-
-
-def _quantile(level: float) -> float:
-    if not 0 < level < 1:
-        msg = f"level is {level}; allowed is a confidence level above 0 and below 1."
-        raise ValueError(msg)
-    return float(-ndtri((1 - level) / 2))

@@ -1,6 +1,6 @@
 """From the columns of a trial's table to levels, codes and numbers: what every model of an arm begins with."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,15 +33,23 @@ def require_columns(frame: pd.DataFrame, columns: Sequence[str]) -> None:
     """Raise ValueError unless frame is a table with rows and every column named."""
     if not isinstance(frame, pd.DataFrame) or frame.empty:
         raise ValueError("frame has no rows; a table with one row per measurement is needed.")
+    if strange := [column for column in columns if not isinstance(column, Hashable)]:
+        raise ValueError(f"{strange} is no column's name; the table has {list(frame.columns)}.")
     absent = [column for column in columns if column not in frame.columns]
     if absent:
         raise ValueError(f"frame has no column {absent}; it has {list(frame.columns)}.")
 
 
-def require_level(level: float) -> None:
-    """Raise ValueError unless level is a confidence level."""
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}; allowed is a confidence level above 0 and below 1, as 0.95.")
+def column_names(argument: str, columns: Sequence[str] | None) -> tuple[str, ...]:
+    """Names of columns; one alone may be given as it is, None is none. Raises ValueError for anything else."""
+    if columns is None:
+        return ()
+    if isinstance(columns, str):
+        return (columns,)
+    if not isinstance(columns, Iterable) or not all(isinstance(column, Hashable) for column in columns):
+        msg = f"{argument} is {columns!r}; allowed are names of columns, as ['baseline', 'site']."
+        raise ValueError(msg)
+    return tuple(columns)
 
 
 def numbers(values: pd.Series, argument: str) -> FloatArray:
@@ -110,11 +118,11 @@ def complete_rows(frame: pd.DataFrame, response: str, keys: Sequence[str], covar
     or no row is left.
     """
     named = [*keys, response, *covariates]
+    require_columns(frame, named)
     if len(set(named)) < len(named):
         raise ValueError(f"A column is named twice among {named}; each may have one part in the model.")
     if "intercept" in named:
         raise ValueError("A column is named 'intercept', as the model's first term is; rename the column.")
-    require_columns(frame, named)
     for key in keys:
         if frame[key].isna().any():
             raise ValueError(f"Column {key!r} is missing in {int(frame[key].isna().sum())} rows; fill or remove them.")

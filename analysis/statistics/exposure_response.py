@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import t as student
 
-from analysis.statistics.columns import require_full_rank, require_level
+from analysis.statistics.arguments import require_level
+from analysis.statistics.columns import require_full_rank
 from analysis.statistics.estimate import Estimate
 
 FloatArray = NDArray[np.float64]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from analysis.statistics import sequential
+from analysis.statistics.arguments import error_rate, floats
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -83,7 +84,7 @@ def graphical(weights: ArrayLike, transitions: ArrayLike, p: ArrayLike, *, alpha
         reached = max(reached, float(needed[best]))
         adjusted[best] = reached
         graph = graph.without(best)
-    return Decisions(adjusted <= _alpha(alpha), adjusted)
+    return Decisions(adjusted <= error_rate("alpha", alpha), adjusted)
 
 
 def group_sequential_graphical(
@@ -108,12 +109,12 @@ def group_sequential_graphical(
     not at full alpha. Raises ValueError naming the argument. Reference: Maurer & Bretz (2013), Stat
     Biopharm Res 5:311; Glimm, Maurer & Bretz (2010), Stat Med 29:219; Liu & Anderson (2008), JASA 103:1581.
     """
-    statistics = np.asarray(z, dtype=float)
+    statistics = floats("z", z)
     if statistics.ndim != 2 or np.any(np.isinf(statistics)):
         msg = f"z has shape {statistics.shape}; allowed is (looks so far, hypotheses), nan where not tested."
         raise ValueError(msg)
     graph = _Graph.start(weights, transitions, statistics.shape[1])
-    sequential_p = _running_p(statistics, spending, timing, _alpha(alpha))
+    sequential_p = _running_p(statistics, spending, timing, error_rate("alpha", alpha))
     looks = np.zeros(statistics.shape[1], dtype=np.intp)
     for look, p in enumerate(sequential_p, start=1):
         while (passed := graph.open & (p <= graph.weights * alpha)).any():
@@ -133,7 +134,7 @@ class _Graph:
 
     @classmethod
     def start(cls, weights: ArrayLike, transitions: ArrayLike, hypotheses: int) -> "_Graph":
-        shares, edges = np.asarray(weights, dtype=float), np.asarray(transitions, dtype=float)
+        shares, edges = floats("weights", weights), floats("transitions", transitions)
         if shares.shape != (hypotheses,) or np.any(~(shares >= 0)) or shares.sum() > 1 + 1e-9:
             msg = f"weights is {shares.tolist()}; allowed are {hypotheses} shares from 0, together at most 1."
             raise ValueError(msg)
@@ -163,11 +164,11 @@ def _running_p(
 ) -> FloatArray:
     """Smallest sequential p so far, (looks so far, m); 1 where a hypothesis has not been tested."""
     looks, hypotheses = statistics.shape
-    if len(spending) != hypotheses:
-        msg = f"spending holds {len(spending)} families; allowed is one for each of {hypotheses} hypotheses."
+    if not isinstance(spending, Sequence) or len(spending) != hypotheses:
+        msg = f"spending is {spending!r}; allowed is one for each of {hypotheses} hypotheses."
         raise ValueError(msg)
     equal_steps = np.arange(1, looks + 1) / max(looks, 1)
-    fractions = np.asarray(equal_steps if timing is None else timing, dtype=float)
+    fractions = equal_steps if timing is None else floats("timing", timing)
     if fractions.ndim == 1:
         fractions = np.tile(fractions, (hypotheses, 1))
     if fractions.ndim != 2 or fractions.shape[0] != hypotheses or fractions.shape[1] < looks:
@@ -192,19 +193,12 @@ def _decided(stepped: FloatArray, order: IntArray, alpha: float) -> Decisions:
     """Adjusted p in the order of the procedure, put back in the order given."""
     adjusted = np.empty(stepped.size)
     adjusted[order] = np.minimum(stepped, 1.0)
-    return Decisions(adjusted <= _alpha(alpha), adjusted)
+    return Decisions(adjusted <= error_rate("alpha", alpha), adjusted)
 
 
 def _p_values(p: ArrayLike) -> FloatArray:
-    values = np.asarray(p, dtype=float)
+    values = floats("p", p)
     if values.ndim != 1 or values.size == 0 or not np.all((values >= 0) & (values <= 1)):
         msg = f"p is {values.tolist()}; allowed are probabilities from 0 to 1, at least one."
         raise ValueError(msg)
     return values
-
-
-def _alpha(alpha: float) -> float:
-    if not 0 < alpha < 0.5:
-        msg = f"alpha is {alpha}; allowed is a probability above 0 and below 0.5."
-        raise ValueError(msg)
-    return alpha

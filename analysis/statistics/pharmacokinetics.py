@@ -1,10 +1,12 @@
 """Exposure to an infused drug and its metabolites, without a compartment model."""
 
 from dataclasses import dataclass
-from math import isfinite, log, nan
+from math import log, nan
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from analysis.statistics.arguments import floats, is_number
 
 FloatArray = NDArray[np.float64]
 
@@ -123,7 +125,7 @@ def _exposure(
 
 
 def _profile(time_h: ArrayLike, concentration: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    time, level = np.asarray(time_h, dtype=float), np.asarray(concentration, dtype=float)
+    time, level = floats("time_h", time_h), floats("concentration", concentration)
     if time.ndim != 1 or time.size == 0 or not np.all(np.isfinite(time)) or np.any(np.diff(time) <= 0):
         raise ValueError("time_h is not strictly increasing or holds missing values; allowed are hours in order.")
     if level.shape != time.shape:
@@ -204,6 +206,6 @@ def _nothing_quantifiable(below: int) -> Exposure:
 
 
 def _positive(name: str, value: float) -> None:
-    if not (isfinite(value) and value > 0):
-        msg = f"{name} is {value}; allowed is a finite number above 0."
+    if not (is_number(value) and value > 0):
+        msg = f"{name} is {value!r}; allowed is a finite number above 0."
         raise ValueError(msg)

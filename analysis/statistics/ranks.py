@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 from scipy.stats import mannwhitneyu, rankdata
 
+from analysis.statistics.arguments import floats, require_level
 from analysis.statistics.estimate import Estimate
 
 FloatArray = NDArray[np.float64]
@@ -79,9 +80,7 @@ def hodges_lehmann(
     if method not in ("large_sample", "exact"):
         msg = f"method is {method!r}; allowed are large_sample, exact."
         raise ValueError(msg)
-    if not 0 < level < 1:
-        msg = f"level is {level}; allowed is a confidence level above 0 and below 1."
-        raise ValueError(msg)
+    require_level(level)
     differences = np.sort(np.subtract.outer(first, second).ravel())
     tail = (1 - level) / 2
     if method == "exact":
@@ -95,7 +94,7 @@ def hodges_lehmann(
 
 
 def _sample(name: str, values: ArrayLike) -> FloatArray:
-    sample = np.asarray(values, dtype=float)
+    sample = floats(name, values)
     if sample.ndim != 1 or sample.size == 0 or not np.all(np.isfinite(sample)):
         msg = f"{name} holds missing values or none; allowed is a list of finite numbers, at least one."
         raise ValueError(msg)

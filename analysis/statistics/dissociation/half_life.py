@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics.columns import numbers, require_columns, require_level
+from analysis.statistics.arguments import at_least, floats, require_generator, require_level
+from analysis.statistics.columns import numbers, require_columns
 from analysis.statistics.estimate import Estimate
 
 FloatArray = NDArray[np.float64]
@@ -58,19 +59,19 @@ def half_life_ratio(
     """
     require_level(level)
     require_columns(curves, ["dimension", "day", "estimate", "se"])
-    if draws < 100:
-        raise ValueError(f"draws is {draws}; 100 or more are needed for an interval.")
+    at_least("draws", draws, 100)
+    require_generator(rng)
     spread = numbers(curves["se"], "se")
     if not (spread > 0).all() or curves.duplicated(["dimension", "day"]).any():
         raise ValueError("curves must hold se above 0 in every row, and one row per dimension and day.")
     center = numbers(curves["estimate"], "estimate")
-    error = np.diag(spread**2) if covariance is None else np.asarray(covariance)
+    error = np.diag(spread**2) if covariance is None else floats("covariance", covariance)
     if error.shape != (len(curves), len(curves)) or not (np.isfinite(error).all() and np.isfinite(center).all()):
         raise ValueError(f"covariance has shape {error.shape} for {len(curves)} rows of curves; give finite numbers.")
     if resampled is None:
         around = rng.multivariate_normal(center, error, draws, method="eigh")
     else:
-        around = np.asarray(resampled, dtype=float)
+        around = floats("resampled", resampled)
     if around.ndim != 2 or around.shape[1] != len(curves) or len(around) < 100 or not np.isfinite(around).all():
         raise ValueError(
             f"resampled has shape {around.shape}; allowed are 100 curves or more of {len(curves)} numbers."

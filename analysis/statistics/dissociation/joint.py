@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.statistics.columns import codes, complete_rows, levels, require_level
+from analysis.statistics.arguments import require_level
+from analysis.statistics.columns import codes, complete_rows, levels
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mmrm.design import Columns, Design, build
 from analysis.statistics.mmrm.fits import Fit, fit_design
@@ -54,11 +55,10 @@ class JointModel:
         return self.fit.combination({(1, int(cell)): float(weights[cell]) for cell in np.flatnonzero(weights)})
 
     def _cell(self, dimension: Any, day: float) -> int:
-        found = np.flatnonzero((self.curves["dimension"] == dimension) & (self.curves["day"] == day))
-        if len(found) != 1:
-            cells = list(zip(self.curves["dimension"], self.curves["day"], strict=True))
+        cells = list(zip(self.curves["dimension"], self.curves["day"], strict=True))
+        if (dimension, day) not in cells:
             raise ValueError(f"dimension {dimension!r} at day {day!r} is not in the model; it holds {cells}.")
-        return int(found[0])
+        return cells.index((dimension, day))
 
 
 def joint_model(

@@ -11,7 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
-from analysis.statistics.columns import arm_levels, complete_rows, covariate, require_full_rank, require_level
+from analysis.statistics.arguments import at_least, require_generator, require_level
+from analysis.statistics.columns import arm_levels, complete_rows, covariate, require_full_rank
 from analysis.statistics.dissociation.joint import JointModel
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mediation.intervals import Interval, from_draws
@@ -82,11 +83,13 @@ def bootstrap(
     Reference: Davison & Hinkley (1997), Bootstrap Methods and their Application, sections 3.2 (several samples) and
     5.3 (BCa).
     """
-    if draws < FEWEST_DRAWS or interval not in get_args(Interval):
-        raise ValueError(
-            f"draws is {draws}, interval {interval!r}; allowed are {FEWEST_DRAWS} draws or more, and "
-            f"{', '.join(get_args(Interval))}."
-        )
+    if not isinstance(model, JointModel):
+        msg = f"model is {type(model).__name__}; allowed is what joint_model(...) gives."
+        raise ValueError(msg)  # noqa: TRY004 every refusal is a ValueError
+    require_generator(rng)
+    at_least("draws", draws, FEWEST_DRAWS)
+    if interval not in get_args(Interval):
+        raise ValueError(f"interval is {interval!r}; allowed are {', '.join(get_args(Interval))}.")
     refit = _Refit.of(model)
     groups = _groups(model)
     found, again = [], 0
@@ -118,8 +121,8 @@ def sign_flip(
     al. 2014, NeuroImage 92:381). frame as for `joint_model`; participants without a value on both dimensions are
     left out. Raises ValueError naming what is wrong.
     """
-    if draws < FEWEST_DRAWS:
-        raise ValueError(f"draws is {draws}; {FEWEST_DRAWS} or more are needed for a p-value.")
+    require_generator(rng)
+    at_least("draws", draws, FEWEST_DRAWS)
     days = [day] if from_day is None else [day, from_day]
     difference, nuisance, arm = _differences(frame, days, (first, second), reference)
     basis, _ = np.linalg.qr(nuisance)
@@ -162,8 +165,9 @@ def _differences(
     rows = rows[rows["day"].isin(days) & rows["dimension"].isin(dimensions)]
     wide = rows.pivot(index=["subject", "arm", "strata"], columns=["dimension", "day"], values="improvement")
     asked = [(dimension, day) for day in days for dimension in dimensions]
-    if absent := [cell for cell in asked if cell not in wide.columns]:
-        raise ValueError(f"dimension and day {absent} are not in the table; it holds {list(wide.columns)}.")
+    held: list[Any] = wide.columns.tolist()
+    if absent := [cell for cell in asked if cell not in held]:
+        raise ValueError(f"dimension and day {absent} are not in the table; it holds {held}.")
     wide = wide[asked].dropna()
     signs = np.array([1.0, -1.0, -1.0, 1.0])[: len(asked)]
     about = wide.index.to_frame(index=False)

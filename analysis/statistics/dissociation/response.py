@@ -9,7 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import t as student
 
-from analysis.statistics.columns import levels, numbers, require_columns, require_level
+from analysis.statistics.arguments import at_least, is_number, require_generator, require_level
+from analysis.statistics.columns import levels, numbers, require_columns
 from analysis.statistics.estimate import Estimate
 
 FloatArray = NDArray[np.float64]
@@ -32,6 +33,9 @@ def time_in_response(frame: pd.DataFrame, *, threshold: float = 0.5, end_day: fl
     dimension. Raises ValueError naming what is wrong.
     """
     require_columns(frame, ["subject", "arm", "dimension", "day", "improvement"])
+    for name, value in (("threshold", threshold), ("end_day", end_day)):
+        if not is_number(value):
+            raise ValueError(f"{name} is {value!r}; allowed is a finite number.")
     keys = frame[["subject", "arm", "dimension", "day"]]
     if keys.isna().any(axis=None) or frame.duplicated(["subject", "dimension", "day"]).any():
         raise ValueError("subject, arm, dimension and day must be given, and one row per subject, dimension and day.")
@@ -79,9 +83,12 @@ def paired_difference(
             "days is missing in some rows; a participant without visits has 0, as `time_in_response` says."
         )
     wide = times.pivot(index=["subject", "arm"], columns="dimension", values="days").reset_index()
-    absent = [dimension for dimension in (first, second) if dimension not in wide.columns]
-    if absent or (rng is not None and draws < 100):
-        raise ValueError(f"times lacks dimension {absent}, or draws is {draws}; name two it holds, 100 draws or more.")
+    if rng is not None:
+        require_generator(rng)
+        at_least("draws", draws, 100)
+    held = levels(times["dimension"])
+    if first not in held or second not in held:
+        raise ValueError(f"first is {first!r} and second {second!r}; the dimensions of times are {held}.")
     arms = levels(wide["arm"])
     if len(arms) != 2 or reference not in arms:
         raise ValueError(f"arm holds {arms}; two arms are compared, one of them the reference {reference!r}.")

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from analysis.statistics.columns import require_level
+from analysis.statistics.arguments import at_least, require_generator, require_level
+from analysis.statistics.columns import column_names
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.imputation.participants import Trial, trial_of
 from analysis.statistics.imputation.pooling import pool
@@ -50,7 +51,14 @@ def conditional_mean(
     the mixed model cannot be fitted. Reference: Wolbers et al. (2022), Pharm Stat 21:1246.
     """
     require_level(level)
-    parts = Columns(response, subject, visit, arm, tuple(covariates), tuple(covariates_by_visit))
+    parts = Columns(
+        response,
+        subject,
+        visit,
+        arm,
+        column_names("covariates", covariates),
+        column_names("covariates_by_visit", covariates_by_visit),
+    )
     trial = trial_of(frame, parts, reference, strategy, delta, event, by_arm=covariance_by_arm)
     whole = summarise(trial.modelled)
     fitted = trial.fit(whole, covariance)
@@ -91,9 +99,16 @@ def multiple(
     Rubin (2002), section 10.2; Barnard & Rubin (1999), Biometrika 86:948.
     """
     require_level(level)
-    if imputations < 2:
-        raise ValueError(f"imputations is {imputations}; two or more are needed to see the error between them.")
-    parts = Columns(response, subject, visit, arm, tuple(covariates), tuple(covariates_by_visit))
+    at_least("imputations", imputations, 2)
+    require_generator(rng)
+    parts = Columns(
+        response,
+        subject,
+        visit,
+        arm,
+        column_names("covariates", covariates),
+        column_names("covariates_by_visit", covariates_by_visit),
+    )
     trial = trial_of(frame, parts, reference, strategy, delta, event, by_arm=covariance_by_arm)
     fitted = trial.fit(summarise(trial.modelled), covariance)
     estimates, variances = [], []

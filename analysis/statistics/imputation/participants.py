@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.statistics.arguments import is_number
 from analysis.statistics.columns import complete_rows, levels
 from analysis.statistics.imputation.strategies import BoolArray, FloatArray, Strategy, conditional, joint
 from analysis.statistics.mmrm.design import Columns, Design, build
@@ -111,8 +112,8 @@ def trial_of(
 ) -> Trial:
     if strategy not in get_args(Strategy):
         raise ValueError(f"strategy is {strategy!r}; allowed are {', '.join(get_args(Strategy))}.")
-    if delta is not None and not np.isfinite(delta):
-        raise ValueError(f"delta is {delta}; allowed is a finite number in units of the response.")
+    if delta is not None and not is_number(delta):
+        raise ValueError(f"delta is {delta!r}; allowed is a finite number in units of the response.")
     grid = _grid(frame, parts, event)
     design = build(grid, parts, reference, group_by_arm=by_arm, keep_unobserved=True)
     wide = grid.pivot(index=parts.subject, columns=parts.visit, values=parts.response)
@@ -131,6 +132,8 @@ def _grid(frame: pd.DataFrame, parts: Columns, event: str | None) -> pd.DataFram
     covariates = list(dict.fromkeys([*parts.covariates, *parts.by_visit]))
     keys = [parts.subject, parts.visit, parts.arm]
     complete_rows(frame, parts.response, keys, covariates)
+    if event is not None and event not in list(frame.columns):
+        raise ValueError(f"event is {event!r}; the table has {list(frame.columns)}.")
     if frame.duplicated([parts.subject, parts.visit]).any():
         twice = frame.loc[frame.duplicated([parts.subject, parts.visit]), parts.subject].iloc[0]
         raise ValueError(f"subject and visit occur twice, as in {str(twice)!r}; one row for each is allowed.")
@@ -146,8 +149,6 @@ def _grid(frame: pd.DataFrame, parts: Columns, event: str | None) -> pd.DataFram
     names, visits = constant.first().index, levels(frame[parts.visit])
     every = pd.MultiIndex.from_product([names, visits], names=[parts.subject, parts.visit])
     changing = [parts.response, *([event] if event else [])]
-    if event is not None and event not in frame.columns:
-        raise ValueError(f"event is {event!r}; the table has {list(frame.columns)}.")
     indexed = frame.set_index([parts.subject, parts.visit])[changing]
     indexed.index = pd.MultiIndex.from_arrays(
         [frame[parts.subject].to_numpy(), frame[parts.visit].to_numpy()], names=every.names

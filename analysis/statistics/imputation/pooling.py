@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import t as student
 
-from analysis.statistics.columns import require_level
+from analysis.statistics.arguments import floats, is_number, require_level
 from analysis.statistics.estimate import Estimate
 
 
@@ -20,13 +20,13 @@ def pool(
     (1987), section 3.3; Barnard & Rubin (1999), Biometrika 86:948.
     """
     require_level(level)
-    found, within = np.asarray(estimates, dtype=float), np.asarray(variances, dtype=float)
+    found, within = floats("estimates", estimates), floats("variances", variances)
     if found.ndim != 1 or found.size < 2 or found.shape != within.shape or not np.isfinite(found).all():
         raise ValueError(f"estimates {found.shape} and variances {within.shape} must be as many finite numbers, >= 2.")
     if not (np.isfinite(within).all() and (within > 0).all()):
         raise ValueError("variances holds a value that is not above 0.")
-    if complete_df is not None and complete_df <= 0:
-        raise ValueError(f"complete_df is {complete_df}; allowed are numbers above 0, or None.")
+    if complete_df is not None and not (is_number(complete_df) and complete_df > 0):
+        raise ValueError(f"complete_df is {complete_df!r}; allowed are numbers above 0, or None.")
     between = float(found.var(ddof=1)) * (1 + 1 / found.size)
     total = float(within.mean()) + between
     share = between / total

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from analysis.statistics.columns import require_level
+from analysis.statistics.arguments import at_least, floats, require_generator, require_level
+from analysis.statistics.columns import column_names
 from analysis.statistics.imputation.comparison import compared, comparison_rows, resampled, squared_errors
 from analysis.statistics.imputation.participants import trial_of
 from analysis.statistics.imputation.pooling import pool
@@ -40,13 +41,19 @@ def tipping(
     12:337.
     """
     require_level(level)
-    shifts = np.asarray(deltas, dtype=float)
-    if shifts.ndim != 1 or shifts.size == 0 or not np.isfinite(shifts).all() or imputations < 2:
-        raise ValueError(
-            f"deltas has shape {shifts.shape} and imputations is {imputations}; allowed are finite numbers, one or "
-            "more, and two imputations or more."
-        )
-    parts = Columns(response, subject, visit, arm, tuple(covariates), tuple(covariates_by_visit))
+    shifts = floats("deltas", deltas)
+    at_least("imputations", imputations, 2)
+    require_generator(rng)
+    if shifts.ndim != 1 or shifts.size == 0 or not np.isfinite(shifts).all():
+        raise ValueError(f"deltas has shape {shifts.shape}; allowed are finite numbers, one or more.")
+    parts = Columns(
+        response,
+        subject,
+        visit,
+        arm,
+        column_names("covariates", covariates),
+        column_names("covariates_by_visit", covariates_by_visit),
+    )
     trial = trial_of(frame, parts, reference, "MAR", None, event, by_arm=False)
     fitted = trial.fit(summarise(trial.modelled), covariance)
     moved = np.isnan(trial.y) & trial.after & (trial.arm > 0)[:, None]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.statistics.columns import require_level
+from analysis.statistics.arguments import require_level
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mediation.intervals import Interval, from_draws
 from analysis.statistics.mediation.regressions import Participants, participants, regress, require_draws

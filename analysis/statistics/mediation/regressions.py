@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 from scipy.stats import t as student
 
-from analysis.statistics.columns import complete_rows, covariate, levels, numbers, require_full_rank
+from analysis.statistics.arguments import at_least
+from analysis.statistics.columns import column_names, complete_rows, covariate, levels, numbers, require_full_rank
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mediation.intervals import Interval
 
@@ -76,6 +77,7 @@ def participants(
     reference: Any,
 ) -> Participants:
     """Complete cases of a table with one row a participant. Raises ValueError naming the argument."""
+    covariates = column_names("covariates", covariates)
     rows = complete_rows(frame, outcome, [], [treatment, *mediators, *covariates])
     found = levels(rows[treatment])
     reference = 0 if reference is None else reference
@@ -99,8 +101,10 @@ def require_draws(what: str, draws: int, rng: object, interval: str) -> None:
     """Raise ValueError unless there is chance to draw with, enough of it, and a kind of interval that exists."""
     if interval not in get_args(Interval):
         raise ValueError(f"interval is {interval!r}; allowed are {', '.join(get_args(Interval))}.")
-    if not isinstance(rng, np.random.Generator) or draws < 100:
-        raise ValueError(f"{what} draws: give rng, a numpy Generator, and draws of 100 or more, not {draws}.")
+    if not isinstance(rng, np.random.Generator):
+        msg = f"{what} draws: give rng, a numpy Generator, as default_rng(seed) makes one, not {rng!r}."
+        raise ValueError(msg)  # noqa: TRY004 every refusal is a ValueError
+    at_least("draws", draws, 100)
 
 
 def regress(y: FloatArray, design: FloatArray, of: str, names: Sequence[str] = ()) -> Regression:

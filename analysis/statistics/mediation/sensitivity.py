@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from analysis.statistics.arguments import floats
 from analysis.statistics.mediation.regressions import participants, regress
 
 # The range that the analysis plan of the reference trial asks for.
@@ -43,7 +44,7 @@ def sensitivity(
     2013, Polit Anal 21:141). Raises ValueError naming the argument. Reference: Imai, Keele & Yamamoto (2010), Stat
     Sci 25:51, theorem 4.
     """
-    grid = np.atleast_1d(np.asarray(rho, dtype=float))
+    grid = np.atleast_1d(floats("rho", rho))
     if grid.ndim != 1 or not (np.abs(grid) < 1).all():
         raise ValueError(f"rho is {rho!r}; allowed are correlations between -1 and 1.")
     data = participants(

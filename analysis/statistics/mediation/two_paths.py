@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.statistics.columns import require_level
+from analysis.statistics.arguments import require_level
+from analysis.statistics.columns import column_names
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mediation.intervals import Interval, from_draws
 from analysis.statistics.mediation.regressions import (
@@ -69,7 +70,7 @@ def parallel(
     `mediate`. Raises ValueError naming the argument. Reference: Preacher & Hayes (2008), Behav Res Methods 40:879.
     """
     require_level(level)
-    if len(mediators) != 2:
+    if len(column_names("mediators", mediators)) != 2:
         raise ValueError(f"mediators is {mediators!r}; name two columns.")
     if method not in get_args(Method) or interval not in get_args(Interval):
         raise ValueError(

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from analysis.statistics.columns import require_level
+from analysis.statistics.arguments import floats, require_level
+from analysis.statistics.columns import column_names
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mmrm.design import Columns, Design, build
 from analysis.statistics.mmrm.inference import DegreesOfFreedom, Inference, LinearTest
@@ -74,7 +75,7 @@ class Fit:
 
         Raises ValueError for another shape, values that are not finite, or rows that follow from each other.
         """
-        rows = np.atleast_2d(np.asarray(L, dtype=float))
+        rows = np.atleast_2d(floats("L", L))
         terms = len(self._design.terms)
         if rows.ndim != 2 or rows.shape[1] != terms or not np.isfinite(rows).all():
             raise ValueError(f"L has shape {rows.shape}; allowed are finite rows of {terms}, one per coefficient.")
@@ -144,9 +145,19 @@ def fit(
         raise ValueError(f"df is {df!r}; allowed are satterthwaite, kenward_roger, residual.")
     if df == "kenward_roger" and not reml:
         raise ValueError("df kenward_roger corrects a REML fit; with reml=False choose satterthwaite or residual.")
+    if not isinstance(reml, bool | np.bool_):
+        msg = f"reml is {reml!r}; allowed are True and False."
+        raise ValueError(msg)  # noqa: TRY004 every refusal is a ValueError
     if covariance not in STRUCTURES:
         raise ValueError(f"covariance is {covariance!r}; allowed are {', '.join(STRUCTURES)}.")
-    columns = Columns(response, subject, visit, arm, tuple(covariates), tuple(covariates_by_visit))
+    columns = Columns(
+        response,
+        subject,
+        visit,
+        arm,
+        column_names("covariates", covariates),
+        column_names("covariates_by_visit", covariates_by_visit),
+    )
     design = build(frame, columns, reference, group_by_arm=covariance_by_arm)
     groups = len(design.arms) if covariance_by_arm else 1
     covariances = Covariances(covariance, structure(covariance, len(design.visits)), groups)
@@ -168,8 +179,9 @@ def fit_first_converging(frame: pd.DataFrame, *, covariances: Sequence[str] = FA
     `covariance_structure` of the result says which was used, `not_converged` why those before it were not.
     Raises ConvergenceError when none can, ValueError for everything a list cannot help.
     """
-    if not covariances:
-        raise ValueError("covariances is empty; name at least one structure.")
+    listed = isinstance(covariances, Sequence) and all(isinstance(name, str) for name in covariances)
+    if not listed or not covariances:
+        raise ValueError(f"covariances is {covariances!r}; allowed is a list, one or more of {', '.join(STRUCTURES)}.")
     failed: list[tuple[str, str]] = []
     for name in dict.fromkeys(covariances):
         try:

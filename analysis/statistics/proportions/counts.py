@@ -4,8 +4,6 @@ from math import isfinite
 from numbers import Real
 from typing import Literal, NamedTuple, get_args
 
-from scipy.special import ndtri
-
 
 class Table(NamedTuple):
     """Responders and sizes of two arms, the active one first."""
@@ -56,14 +54,6 @@ def responders_of(x_name: str, x: float, n_name: str, n: float) -> tuple[int, in
         msg = f"{x_name} is {x}; allowed is a whole number from 0 to {n_name} = {n}."
         raise ValueError(msg)
     return int(x), int(n)
-
-
-def quantile(level: float) -> float:
-    """The normal quantile of a two-sided interval; ValueError for a level outside (0, 1)."""
-    if not 0 < level < 1:
-        msg = f"level is {level}; allowed is a confidence level above 0 and below 1."
-        raise ValueError(msg)
-    return float(-ndtri((1 - level) / 2))
 
 
 def one_of(methods: object, method: str) -> None:

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from scipy.stats import beta
 
-from analysis.statistics.proportions.counts import OneSampleMethod, one_of, quantile, responders_of
+from analysis.statistics.arguments import quantile
+from analysis.statistics.proportions.counts import OneSampleMethod, one_of, responders_of
 
 
 class Interval(NamedTuple):

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 from scipy.stats import chi2
 
+from analysis.statistics.arguments import floats, quantile
 from analysis.statistics.estimate import Estimate
-from analysis.statistics.proportions.counts import quantile
 
 FloatArray = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def stratified(tables: ArrayLike, *, level: float = 0.95) -> StratifiedResult:
 
 
 def _informative(tables: ArrayLike) -> FloatArray:
-    counts = np.asarray(tables, dtype=float)
+    counts = floats("tables", tables)
     if counts.ndim != 3 or counts.shape[1:] != (2, 2):
         msg = f"tables has shape {counts.shape}; allowed is (strata, 2, 2): (active, control) x (yes, no)."
         raise ValueError(msg)

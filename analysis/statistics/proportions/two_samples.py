@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import chi2, contingency, fisher_exact
 
+from analysis.statistics.arguments import quantile
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.proportions import score
 from analysis.statistics.proportions.counts import (
@@ -15,7 +16,6 @@ from analysis.statistics.proportions.counts import (
     RiskRatioMethod,
     Table,
     one_of,
-    quantile,
     table,
 )
 from analysis.statistics.proportions.one_sample import wilson

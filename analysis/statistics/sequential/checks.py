@@ -1,17 +1,18 @@
 """What a group-sequential calculation accepts, said once."""
 
-from math import isfinite
 from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from analysis.statistics.arguments import floats, is_number
 
 FloatArray = NDArray[np.float64]
 
 
 def finite(name: str, value: float) -> float:
     """A finite number, or ValueError."""
-    if not isinstance(value, Real) or not isfinite(value):
+    if not is_number(value):
         msg = f"{name} is {value}; allowed is a finite number."
         raise ValueError(msg)
     return float(value)
@@ -19,26 +20,15 @@ def finite(name: str, value: float) -> float:
 
 def positive(name: str, value: float) -> float:
     """A finite number above 0, or ValueError."""
-    if not (isinstance(value, Real) and isfinite(value) and value > 0):
+    if not (is_number(value) and value > 0):
         msg = f"{name} is {value}; allowed is a finite number above 0."
-        raise ValueError(msg)
-    return float(value)
-
-
-def error_rate(name: str, value: float) -> float:
-    """An error probability between 0 and 0.5, or ValueError."""
-    if not 0 < value < 0.5:
-        msg = f"{name} is {value}; allowed is a probability above 0 and below 0.5."
         raise ValueError(msg)
     return float(value)
 
 
 def numbers(name: str, values: ArrayLike, *, at_most: int | None = None) -> FloatArray:
     """A non-empty list of finite numbers, at most one per planned look, or ValueError."""
-    try:
-        array = np.atleast_1d(np.asarray(values, dtype=float))
-    except (TypeError, ValueError):
-        array = np.empty(0)
+    array = np.atleast_1d(floats(name, values))
     if array.ndim != 1 or array.size == 0 or not np.all(np.isfinite(array)):
         msg = f"{name} is {values!r}; allowed is a non-empty list of finite numbers."
         raise ValueError(msg)

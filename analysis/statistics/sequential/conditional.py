@@ -6,9 +6,10 @@ from math import sqrt
 import numpy as np
 from scipy.special import ndtr
 
+from analysis.statistics.arguments import floats, is_number
 from analysis.statistics.sequential.bounds import crossing
 from analysis.statistics.sequential.checks import finite, look_number, positive
-from analysis.statistics.sequential.designs import Design
+from analysis.statistics.sequential.designs import Design, require_design
 from analysis.statistics.sequential.integration import start
 
 Drift = float | str
@@ -75,6 +76,7 @@ def _later_crossing(z: float, look: int, design: Design, drift: float) -> float:
 
 
 def _open_look(z: float, look: int, design: Design) -> int:
+    require_design(design)
     number = look_number(look, design.looks)
     finite("z", z)
     if number == design.looks:
@@ -103,7 +105,7 @@ def _posterior(z: float, fraction: float, prior: Prior) -> tuple[float, float]:
     """Mean and sd of the drift after z at this information fraction."""
     if prior is None:
         return z / sqrt(fraction), 1 / sqrt(fraction)
-    if np.shape(prior) != (2,):
+    if floats("prior", prior).shape != (2,):
         msg = f"prior is {prior!r}; allowed is None or (mean, sd) of the drift."
         raise ValueError(msg)
     mean, sd = finite("prior mean", prior[0]), positive("prior sd", prior[1])
@@ -113,7 +115,7 @@ def _posterior(z: float, fraction: float, prior: Prior) -> tuple[float, float]:
 
 def _single_look(z: float, fraction: float, final_critical_value: float) -> float:
     finite("z", z)
-    if not 0 < fraction < 1:
+    if not (is_number(fraction) and 0 < fraction < 1):
         msg = f"fraction is {fraction}; allowed is an information fraction above 0 and below 1."
         raise ValueError(msg)
     return finite("final_critical_value", final_critical_value)

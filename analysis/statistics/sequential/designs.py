@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
+from analysis.statistics.arguments import error_rate
 from analysis.statistics.sequential.bounds import (
     Plan,
     Spend,
@@ -17,8 +18,8 @@ from analysis.statistics.sequential.bounds import (
     solve,
     with_known_efficacy,
 )
-from analysis.statistics.sequential.checks import error_rate, finite, increasing, positive, timing_of
-from analysis.statistics.sequential.families import Family, FixedBounds, Spending, lan_demets_of
+from analysis.statistics.sequential.checks import finite, increasing, positive, timing_of
+from analysis.statistics.sequential.families import Family, FixedBounds, Spending, lan_demets_of, require_family
 from analysis.statistics.sequential.integration import root
 from analysis.statistics.sequential.sizes import Requirement, SampleSize, size_for_means, size_for_rates
 
@@ -245,6 +246,9 @@ def design(
         raise ValueError(msg)
     if sides == 2 and futility is not None:
         raise ValueError("futility with sides=2 is not defined; allowed is futility=None, or sides=1.")
+    require_family("efficacy", efficacy)
+    if futility is not None:
+        require_family("futility", futility)
     terms = Terms(alpha, beta, sides, efficacy, futility, binding)
     plan = _plan(terms, looks, looks)
     try:
@@ -255,6 +259,13 @@ def design(
     _refuse_wrong_alpha(plan, terms.efficacy, upper, lower)
     inflation = (drift / _fixed_drift(alpha, beta)) ** 2
     return _assembled(terms, plan, looks, bounds=(upper, lower), drift=drift, inflation=inflation)
+
+
+def require_design(design: object) -> None:
+    """Raise ValueError unless this is a design."""
+    if not isinstance(design, Design):
+        msg = f"design is {type(design).__name__}; allowed is what sequential.design(...) gives."
+        raise ValueError(msg)  # noqa: TRY004 whoever passes another thing is told of it
 
 
 def _plan(terms: Terms, timing: FloatArray, spending_time: FloatArray) -> Plan:

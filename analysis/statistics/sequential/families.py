@@ -8,11 +8,13 @@ fixed bounds are the numbers themselves.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import e, isfinite, nan
+from math import e
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
+
+from analysis.statistics.arguments import floats, is_number
 
 FloatArray = NDArray[np.float64]
 
@@ -54,6 +56,13 @@ class FixedBounds:
 
 
 Family = Spending | Shape | FixedBounds
+
+
+def require_family(name: str, family: object) -> None:
+    """Raise ValueError unless this is a family, as the functions below make them."""
+    if not isinstance(family, Family):
+        msg = f"{name} is {family!r}; allowed is a boundary family or spending function, as lan_demets_of() makes one."
+        raise ValueError(msg)  # noqa: TRY004 whoever passes another thing is told of it
 
 
 def obrien_fleming() -> Shape:
@@ -99,7 +108,7 @@ def kim_demets(rho: float) -> Spending:
 
     Raises ValueError unless rho lies in (0, 50].
     """
-    if not 0 < rho <= 50:
+    if not (is_number(rho) and 0 < rho <= 50):
         msg = f"rho is {rho}; allowed is a number above 0 and at most 50."
         raise ValueError(msg)
     return Spending("Kim-DeMets", (float(rho),), partial(_power, float(rho)))
@@ -111,7 +120,7 @@ def user_spending(points: Sequence[tuple[float, float]]) -> Spending:
     Fractions strictly increasing in (0, 1], shares never falling in [0, 1]; the last point must be (1, 1).
     Raises ValueError otherwise.
     """
-    table = np.asarray(points, dtype=float)
+    table = floats("points", points)
     if table.ndim != 2 or table.shape[1] != 2 or table.shape[0] < 1:
         raise ValueError("points must be pairs of (information fraction, share of the error), at least one.")
     fractions, shares = np.r_[0.0, table[:, 0]], np.r_[0.0, table[:, 1]]
@@ -131,9 +140,10 @@ def fixed_bounds(z: Sequence[float]) -> FixedBounds:
     With one fewer than there are looks, the last efficacy bound is solved to spend what is left of alpha,
     and the last futility bound is the efficacy bound. Raises ValueError for an empty or infinite list.
     """
-    bounds = tuple(float(value) if value is not None else nan for value in z)
-    if not bounds or any(not (isfinite(value) or np.isnan(value)) for value in bounds):
-        msg = f"z is {list(z)}; allowed are finite numbers, nan at a look without a bound, at least one value."
+    given = floats("z", z)
+    bounds = tuple(given.tolist()) if given.ndim == 1 else ()
+    if not bounds or np.isinf(bounds).any():
+        msg = f"z is {z!r}; allowed are finite numbers, nan at a look without a bound, at least one value."
         raise ValueError(msg)
     return FixedBounds(bounds)
 
@@ -162,7 +172,7 @@ def _interpolated(known: FloatArray, shares: FloatArray, fractions: FloatArray, 
 
 
 def _within(name: str, value: float, low: float, high: float) -> float:
-    if not low <= value <= high:
+    if not (is_number(value) and low <= value <= high):
         msg = f"{name} is {value}; allowed is {low} to {high}."
         raise ValueError(msg)
     return float(value)

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
+from analysis.statistics.arguments import require_level
 from analysis.statistics.sequential.bounds import Plan, crossing, efficacy_rule, solve
 from analysis.statistics.sequential.checks import look_number, numbers, positive
-from analysis.statistics.sequential.designs import Design
+from analysis.statistics.sequential.designs import Design, require_design
 from analysis.statistics.sequential.families import FixedBounds, Shape, Spending
 from analysis.statistics.sequential.integration import above, carry, root, start
 
@@ -58,11 +59,10 @@ def inference_after_stopping(
     trial ended for other reasons is first updated, so that this look is its last). Reference: Tsiatis,
     Rosner & Mehta (1984), Biometrics 40:797; Jennison & Turnbull (2000), section 8.4.
     """
+    require_design(design)
     number = look_number(look, design.looks)
     error = positive("standard_error", standard_error)
-    if not 0 < level < 1:
-        msg = f"level is {level}; allowed is a confidence level above 0 and below 1."
-        raise ValueError(msg)
+    require_level(level)
     last = _stopping_statistic(z, number, design)
     tail = (1 - level) / 2
     time = float(design.timing[number - 1])
@@ -95,6 +95,7 @@ def repeated_intervals(z: ArrayLike, standard_errors: ArrayLike, *, design: Desi
     0.5 a side. Raises ValueError for more looks than planned, unequal lengths, or a design of fixed bounds,
     which has no bounds at another alpha.
     """
+    require_design(design)
     statistics = numbers("z", z, at_most=design.looks)
     errors = numbers("standard_errors", standard_errors)
     if errors.shape != statistics.shape or np.any(errors <= 0):
@@ -112,6 +113,7 @@ def sequential_p(z: ArrayLike, *, design: Design) -> float:
     z (looks so far,). The family is rescaled to that alpha; one-sided, doubled for a two-sided design.
     Raises ValueError for more looks than planned or a design of fixed bounds.
     """
+    require_design(design)
     statistics = numbers("z", z, at_most=design.looks)
     return min(_repeated_p(value, look, design) for look, value in enumerate(statistics))
 

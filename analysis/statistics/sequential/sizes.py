@@ -1,7 +1,7 @@
 """From information to participants: sample sizes of a group-sequential trial with two arms."""
 
 from dataclasses import dataclass
-from math import isfinite, sqrt
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,8 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import nct
 from scipy.stats import t as student
+
+from analysis.statistics.arguments import is_number
 
 FloatArray = NDArray[np.float64]
 
@@ -77,7 +79,7 @@ def size_for_rates(need: Requirement, *, p1: float, p2: float, ratio: float, dro
     """Difference of proportions (Fleiss, Levin & Paik 2003, section 4.2, without continuity correction)."""
     _above_zero("ratio", ratio)
     for name, value in (("p1", p1), ("p2", p2)):
-        if not 0 < value < 1:
+        if not (is_number(value) and 0 < value < 1):
             msg = f"{name} is {value}; allowed is a proportion above 0 and below 1."
             raise ValueError(msg)
     _nonzero("p1 - p2", p1 - p2)
@@ -88,7 +90,7 @@ def size_for_rates(need: Requirement, *, p1: float, p2: float, ratio: float, dro
 
 
 def _spread(need: Requirement, second_arm: float, ratio: float, dropout: float) -> SampleSize:
-    if not 0 <= dropout < 1:
+    if not (is_number(dropout) and 0 <= dropout < 1):
         msg = f"dropout is {dropout}; allowed is a share from 0 to below 1."
         raise ValueError(msg)
     fixed = second_arm * (1 + ratio) / (1 - dropout)
@@ -104,12 +106,12 @@ def _spread(need: Requirement, second_arm: float, ratio: float, dropout: float) 
 
 
 def _nonzero(name: str, value: float) -> None:
-    if not isfinite(value) or value == 0:
+    if not is_number(value) or value == 0:
         msg = f"{name} is {value}; allowed is a finite number other than 0."
         raise ValueError(msg)
 
 
 def _above_zero(name: str, value: float) -> None:
-    if not (isfinite(value) and value > 0):
+    if not (is_number(value) and value > 0):
         msg = f"{name} is {value}; allowed is a finite number above 0."
         raise ValueError(msg)

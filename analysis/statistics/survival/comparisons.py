@@ -1,12 +1,12 @@
 """Log-rank tests and their weighted relatives."""
 
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2
 
+from analysis.statistics.arguments import is_number
 from analysis.statistics.survival.observations import labels, risk_table, times_and_events, within
 
 FloatArray = NDArray[np.float64]
@@ -43,8 +43,8 @@ def logrank(
         raise ValueError(msg)
     if not events.any():
         raise ValueError("event holds no event; there is nothing to compare yet.")
-    if not (isfinite(rho) and rho >= 0):
-        msg = f"rho is {rho}; allowed is a number from 0."
+    if not (is_number(rho) and rho >= 0):
+        msg = f"rho is {rho!r}; allowed is a number from 0."
         raise ValueError(msg)
     observed, expected = np.zeros(len(names)), np.zeros(len(names))
     variance = np.zeros((len(names), len(names)))

@@ -1,14 +1,14 @@
 """Kaplan-Meier curves, their medians, and the restricted mean."""
 
 from collections.abc import Callable, Sequence
-from math import inf, isfinite, nan, sqrt
-from typing import Literal
+from math import inf, nan, sqrt
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
 
+from analysis.statistics.arguments import floats, is_number, quantile
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.survival.observations import RiskTable, labels, risk_table, times_and_events, within
 
@@ -52,13 +52,13 @@ def kaplan_meier(
     """
     times, events = times_and_events(time, event)
     codes, names = labels("group", group, times.size)
-    z = _quantile(level)
-    if interval not in _LIMITS:
+    z = quantile(level)
+    if interval not in get_args(IntervalKind):
         msg = f"interval is {interval!r}; allowed are {', '.join(_LIMITS)}."
         raise ValueError(msg)
-    asked = np.asarray(at, dtype=float)
+    asked = floats("at", at)
     if asked.ndim != 1 or not np.all(asked >= 0):
-        msg = f"at is {list(at)}; allowed are times from 0."
+        msg = f"at is {at!r}; allowed are times from 0."
         raise ValueError(msg)
     curves = [_curve(times[mask], events[mask], interval, z) for mask in within(codes, len(names))]
     rows = [_rows(name, curve, asked) for name, curve in zip(names, curves, strict=True)]
@@ -75,8 +75,8 @@ def restricted_mean(time: ArrayLike, event: ArrayLike, *, tau: float, level: flo
     13:152.
     """
     times, events = times_and_events(time, event)
-    if not (isfinite(tau) and tau > 0):
-        msg = f"tau is {tau}; allowed is a time above 0."
+    if not (is_number(tau) and tau > 0):
+        msg = f"tau is {tau!r}; allowed is a time above 0."
         raise ValueError(msg)
     table = risk_table(times, events)
     survival = _survival(table)
@@ -88,7 +88,7 @@ def restricted_mean(time: ArrayLike, event: ArrayLike, *, tau: float, level: flo
     beyond = areas[::-1].cumsum()[::-1]
     area = float(edges[0] + beyond[0])
     se = sqrt(float((beyond**2 * _hazard_variance(table))[table.time <= tau].sum()))
-    margin = _quantile(level) * se
+    margin = quantile(level) * se
     return Estimate(area, se, area - margin, area + margin)
 
 
@@ -180,10 +180,3 @@ def _first_half(time: FloatArray, values: FloatArray) -> float:
     if abs(values[first] - 0.5) <= 1e-9 and lower.size:
         return float((time[first] + time[lower[0]]) / 2)
     return float(time[first])
-
-
-def _quantile(level: float) -> float:
-    if not 0 < level < 1:
-        msg = f"level is {level}; allowed is a confidence level above 0 and below 1."
-        raise ValueError(msg)
-    return float(-ndtri((1 - level) / 2))

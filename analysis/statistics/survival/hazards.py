@@ -18,7 +18,8 @@ from scipy.stats import chi2
 from statsmodels.duration.hazard_regression import PHReg
 from statsmodels.tools.sm_exceptions import ModelWarning
 
-from analysis.statistics.columns import is_numeric, numbers, require_columns
+from analysis.statistics.arguments import require_level
+from analysis.statistics.columns import column_names, is_numeric, numbers, require_columns
 from analysis.statistics.survival.observations import labels, risk_table, times_and_events
 
 FloatArray = NDArray[np.float64]
@@ -93,9 +94,8 @@ def cox(
     if ties not in get_args(Ties):
         msg = f"ties is {ties!r}; allowed are {', '.join(get_args(Ties))}."
         raise ValueError(msg)
-    if not 0 < level < 1:
-        msg = f"level is {level}; allowed is a confidence level above 0 and below 1."
-        raise ValueError(msg)
+    require_level(level)
+    covariates, strata = column_names("covariates", covariates), column_names("strata", strata)
     used = _complete(frame, [time, event, *covariates, *strata], covariates)
     times, events = times_and_events(used[time].to_numpy(), used[event].to_numpy())
     design, owner = _design(used, covariates)

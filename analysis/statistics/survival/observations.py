@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from analysis.statistics.arguments import floats
+
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
@@ -22,10 +24,7 @@ class RiskTable:
 
 def times_and_events(time: ArrayLike, event: ArrayLike) -> tuple[FloatArray, BoolArray]:
     """Times (n,) >= 0 and events (n,) True or 1 where it happened; ValueError naming the argument."""
-    try:
-        times = np.asarray(time, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError("time holds values that are no numbers; allowed are numbers from 0, one each.") from None
+    times = floats("time", time)
     if times.ndim != 1 or times.size == 0 or not np.all(np.isfinite(times)) or np.any(times < 0):
         raise ValueError("time holds missing or negative values, or none; allowed are numbers from 0, one each.")
     return times, flags("event", event, times.size)
@@ -33,7 +32,7 @@ def times_and_events(time: ArrayLike, event: ArrayLike) -> tuple[FloatArray, Boo
 
 def flags(name: str, values: ArrayLike, size: int) -> BoolArray:
     """True and False, or 1 and 0, one per person; ValueError naming the argument."""
-    given = np.asarray(values)
+    given = floats(name, values)
     if given.shape != (size,):
         msg = f"{name} has shape {given.shape}; allowed is one value per time, ({size},)."
         raise ValueError(msg)

@@ -326,7 +326,7 @@ def test_days_in_response_of_what_makes_no_sense_are_refused(change, options, me
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        (lambda t: t, {"second": "M"}, r"lacks dimension \['M'\]"),
+        (lambda t: t, {"second": "M"}, "second 'M'; the dimensions of times are"),
         (lambda t: t, {"reference": "PLC"}, "reference 'PLC'"),
         (lambda t: t, {"rng": np.random.default_rng(1), "draws": 5}, "draws is 5"),
         (lambda t: t[t["subject"] < 3], {}, "two participants"),

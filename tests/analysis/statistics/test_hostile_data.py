@@ -46,6 +46,11 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(1)
 
 
+def mediated(found: mediation.Mediation) -> dict[str, Any]:
+    """All but the limits of the proportion, which a total that may be 0 does not have."""
+    return {**vars(found), "proportion": found.proportion.estimate}
+
+
 # Function, its table, its columns (response, arm, visit, covariate), and the call.
 FUNCTIONS: dict[str, tuple[Frame, tuple[str, str, str | None, str | None], Callable[[Frame], Any]]] = {
     "mmrm.fit": (
@@ -71,7 +76,7 @@ FUNCTIONS: dict[str, tuple[Frame, tuple[str, str, str | None, str | None], Calla
     "mediation.mediate": (
         PATHS,
         ("y", "t", None, "m1"),
-        lambda f: mediation.mediate(f, treatment="t", mediator="m1", outcome="y"),
+        lambda f: mediated(mediation.mediate(f, treatment="t", mediator="m1", outcome="y")),
     ),
     "mediation.parallel": (
         PATHS,

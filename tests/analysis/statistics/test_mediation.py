@@ -310,7 +310,7 @@ def test_without_interactions_interventional_effects_are_the_products():
     ("options", "message"),
     [
         ({"mediators": ("m1",)}, "name two columns"),
-        ({"draws": 10}, "draws of 100 or more"),
+        ({"draws": 10}, "draws is 10; allowed is a whole number, 100 or more"),
         ({"interval": "basic"}, "percentile, bca"),
         ({"covariates": ["x", "twice"]}, "singular"),
     ],

@@ -261,7 +261,7 @@ def test_the_first_structure_that_converges_is_named():
     assert "fewer parameters" in fit.not_converged[0][1]
     with pytest.raises(mmrm.ConvergenceError, match="None of the covariances"):
         mmrm.fit_first_converging(frame, covariances=["us"], **PARTS)
-    with pytest.raises(ValueError, match="covariances is empty"):
+    with pytest.raises(ValueError, match=r"covariances is \[\]; allowed is a list"):
         mmrm.fit_first_converging(frame, covariances=[], **PARTS)
 
 

@@ -151,7 +151,7 @@ def test_impossible_families_are_refused_with_the_argument_named(ask, complaint)
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"spending": [OF]}, "spending holds 1 families"),
+        ({"spending": [OF]}, "spending is .*; allowed is one for each of 2"),
         ({"z": [1.0, 2.0]}, "z has shape"),
         ({"z": [[1.0, np.inf]]}, "z has shape"),
         ({"z": np.ones((4, 2))}, "timing has shape"),

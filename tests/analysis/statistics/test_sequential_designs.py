@@ -119,7 +119,7 @@ def test_a_design_travels_to_another_process_unchanged():
         ({"timing": [0.0, 1.0]}, "timing is .* above 0"),
         ({"timing": [0.5, 0.9]}, "timing is .* must be 1"),
         ({"timing": []}, "timing is"),
-        ({"timing": ["early", 1.0]}, "timing is"),
+        ({"timing": ["early", 1.0]}, "timing holds list that are no numbers"),
         ({"timing": [0.5, 0.500001, 1.0]}, "timing holds two looks too close"),
         ({"alpha": 0.5}, "alpha is 0.5"),
         ({"alpha": 0.0}, "alpha is 0.0"),
