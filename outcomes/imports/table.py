@@ -15,6 +15,11 @@ from outcomes.imports.mapping import FileFormat
 from outcomes.imports.refusals import ImportRefused, Refusal
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_ARCHIVES = (
+    (b"PK\x03\x04", "a zip archive or an Excel workbook"),
+    (b"\x1f\x8b", "compressed (gzip)"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file"),
+)
 # All of a file is held at once: what is above this was made for something else, or to fill the memory.
 LARGEST = 16_000_000
 MOST_ROWS, MOST_CELLS = 100_000, 500_000
@@ -101,6 +106,10 @@ def _ragged(cells: int, columns: int, written: FileFormat) -> str:
 
 
 def _decoded(content: bytes, name: str, written: FileFormat) -> str:
+    for beginning, what in _ARCHIVES:
+        if content.startswith(beginning):
+            why = f"This is {what}; it is not opened here. Save the table itself as CSV."
+            raise ImportRefused(name, [Refusal(0, "", "", why)])
     if content.startswith(_UTF16) or b"\0" in content:
         raise ImportRefused(name, [Refusal(0, "", "", "This is not a text in UTF-8. Save it as CSV in UTF-8.")])
     encoding = "utf-8-sig" if written.encoding == "utf-8" else written.encoding

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from outcomes.imports.numbers import number
 from outcomes.imports.refusals import Refusal
+from outcomes.imports.site_clock import on_site_clock
 from outcomes.interchange.cells import Address, Cell
 from outcomes.interchange.definitions import Definitions
 from outcomes.interchange.definitions import Item as FieldItem
@@ -200,9 +201,7 @@ def moment_of(text: str, zone: ZoneInfo) -> datetime:
         raise ValueError("A date is expected as 2024-05-31, or a date and time.") from None
     if moment.tzinfo is not None:
         return moment
-    first, second = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    if first.utcoffset() == second.utcoffset():
-        return first
-    there = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) == moment
-    when = "stood there twice" if there else "never stood there"
-    raise ValueError(f"The clock of {zone.key} was changed at this time, which {when}. Write its offset from UTC.")
+    try:
+        return on_site_clock(moment, zone)
+    except ValueError as error:
+        raise ValueError(f"{error} Write its offset from UTC.") from None

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from outcomes.imports.numbers import is_formula, number
 from outcomes.imports.refusals import ImportRefused, Refusal
+from outcomes.imports.site_clock import on_site_clock
 from outcomes.imports.table import Row, Table, missing_columns
 from outcomes.qst import PARAMETERS, in_unit_of_parameter, trial_problem
 from outcomes.qst_import.mapping import DeviceMapping, MappedArea, MappedTest
@@ -246,7 +247,11 @@ class _Checking:
             return None
         if person is None:
             return None
-        moment = found.replace(tzinfo=ZoneInfo(person.time_zone))
+        try:
+            moment = on_site_clock(found, ZoneInfo(person.time_zone))
+        except ValueError as error:
+            self.refuse(row.number, column, text, f"{error} Is the clock of the device right?")
+            return None
         if moment > self.now:
             self.refuse(row.number, column, text, "This lies in the future. Is the clock of the device right?")
         return moment

@@ -94,6 +94,12 @@ BAD_CELLS = {
     "a day as a spreadsheet counts": ("timestamp", "46056.4166", "A spreadsheet counts days like this"),
     "a day as people write": ("timestamp", "3 Feb 2026", "This is not a time written as %Y-%m-%dT%H:%M:%S."),
     "tomorrow": ("timestamp", "2027-02-03T10:00:00", "This lies in the future."),
+    "an hour that no clock showed": ("timestamp", "2026-03-29T02:30:00", "was changed at this time, which never stood"),
+    "an hour that stood twice": (
+        "timestamp",
+        "2025-10-26T02:30:00",
+        "was changed at this time, which stood there twice",
+    ),
     "no tester": ("examiner", "", "Nobody is named as the tester."),
     "an unknown device": ("device_serial", "0815", "The site has no device with this serial number."),
     "a mark nobody knows": ("cutoff", "perhaps", "The mapping knows true, false, 1, 0"),
@@ -148,6 +154,10 @@ BAD_FILES = {
     "a column twice": (as_csv(ROWS, columns=[*COLUMNS, "unit"]), "2 columns have this name."),
     "a short row": (as_csv(ROWS) + b"KALM-BER-0001,BL\r\n", "The row has 2 cells; the header has 14."),
     "an open quotation mark": (as_csv(ROWS) + b'"KALM', "Look for a quotation mark."),
+    "an Excel workbook": (b"PK\x03\x04" + bytes(50), "This is a zip archive or an Excel workbook; it is not opened"),
+    "compressed": (b"\x1f\x8b\x08" + bytes(50), "This is compressed (gzip); it is not opened here."),
+    "nothing but a header": (as_csv([]), "No row is left after the filters of the mapping."),
+    "rows without end": (b"a\n" + b"1\n" * 900_000, "A file has at most 100,000 rows and 500,000 cells."),
     "too large": (b"x" * (LARGEST + 1), "Export one day, or one visit, at a time."),
 }
 
