@@ -40,6 +40,7 @@ _STYLE: dict[Any, Any] = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "lines.linewidth": 1.5,
+    "lines.solid_capstyle": "butt",
     "lines.markersize": 5.5,
     # What lies behind a drawing is the page's own, on paper and in the dark.
     "figure.facecolor": "none",

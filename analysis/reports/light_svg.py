@@ -44,8 +44,9 @@ def lighter(svg: str) -> str:
     marks = {
         name: _path(each.attrib["d"]) for each in found.iter(f"{_SVG}path") if (name := each.get("id", "")) in names
     }
+    _unclip(found)
     root = Element("svg", {"xmlns": _SVG.strip("{}"), "viewBox": found.attrib["viewBox"], **_ROOT})
-    root.extend(_grouped(_once([each for child in found for each in _drawn(child, names, marks)])))
+    root.extend(_grouped(_used([each for child in found for each in _drawn(child, names, marks)])))
     return ElementTree.tostring(root, encoding="unicode").replace(" />", "/>")
 
 
@@ -126,16 +127,32 @@ def _step(here: tuple[float, float], there: tuple[float, float]) -> tuple[str, s
     return _rounded(str(there[0] - here[0]), 2), _rounded(str(there[1] - here[1]), 2)
 
 
-def _once(elements: list[Element]) -> list[Element]:
-    """Without definitions that stood before."""
-    seen: set[str] = set()
-    kept = []
-    for each in elements:
-        name = each[0].get("id", "") if each.tag == "defs" else ""
-        if not name or name not in seen:
-            kept.append(each)
-        seen.add(name)
-    return kept
+def _unclip(root: Element) -> None:
+    """Takes the clipping from what lies within its clip anyway."""
+    clips = {f"url(#{each.get('id')})": each[0] for each in root.iter(f"{_SVG}clipPath")}
+    for each in root.iter():
+        clip = clips.get(each.get("clip-path", ""))
+        if clip is not None and all(_within(clip, point) for part in each.iter() for point in _points(part)):
+            del each.attrib["clip-path"]
+
+
+def _points(element: Element) -> list[tuple[float, float]]:
+    if "x" in element.attrib and _HREF in element.attrib:
+        return [(float(element.attrib["x"]), float(element.attrib["y"]))]
+    numbers = [float(each) for each in _NUMBER.findall(element.get("d", ""))]
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _within(clip: Element, point: tuple[float, float]) -> bool:
+    x, y, width, height = (float(clip.attrib[name]) for name in ("x", "y", "width", "height"))
+    return x - 0.1 <= point[0] <= x + width + 0.1 and y - 0.1 <= point[1] <= y + height + 0.1
+
+
+def _used(elements: list[Element]) -> list[Element]:
+    """Without definitions that nothing refers to."""
+    text = "".join(ElementTree.tostring(each, encoding="unicode") for each in elements)
+    used = set(re.findall(r"url\(#([^)]+)\)", text))
+    return [each for each in elements if each.tag != "defs" or each[0].get("id") in used]
 
 
 def _is_axis(element: Element) -> bool:
