@@ -118,6 +118,6 @@ def _sources(records: pd.DataFrame) -> pd.DataFrame:
 
 def _joined(numbers: pd.Series[Any], first: NDArray[np.intp], last: NDArray[np.intp]) -> pd.Series[str]:
     """The numbers of every group of rows as one text, "12;13;14"."""
-    texts = numbers.astype("Int64").astype(str).to_list()
+    texts = numbers.astype("Int64").astype(str).fillna("").to_list()
     joined = [";".join(texts[begin:end]) for begin, end in zip(first, last, strict=True)]
     return pd.Series(joined, dtype="str")
