@@ -126,7 +126,7 @@ def test_nothing_is_lost_or_saved_in_another_name_when_the_session_ends(desk: De
     with desk.page.context.expect_page() as opened:
         said.get_by_role("link", name="Sign in").click()
     beside = Desk(opened.value, desk.door)
-    beside.sign_in("rater")
+    beside.sign_in("efficacy_rater")
     save.click()
     expect(said).to_contain_text("is signed in now")
     assert not Response.objects.filter(instrument__key="gad7").exists()
