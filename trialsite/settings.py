@@ -263,6 +263,12 @@ REST_FRAMEWORK = {
     # No pages of its own: they would run scripts that the content-security policy does not.
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "COERCE_DECIMAL_TO_STRING": False,
+    # Names given twice, and brackets without end, are refused at every address, not where somebody thought of it.
+    "DEFAULT_PARSER_CLASSES": [
+        "outcomes.api.entry_fields.EachNameOnceParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],

@@ -446,6 +446,16 @@ REFUSED: dict[str, tuple[Ask, int, str]] = {
     "no such key": (lambda c: c.get(url("visits/first/")), 404, "not_found"),
     "no such method": (lambda c: c.delete(url("visits/1/")), 405, "method_not_allowed"),
     "not JSON": (lambda c: c.post(url("responses/"), "{", content_type="application/json"), 400, "parse_error"),
+    "brackets without end": (
+        lambda c: c.post(url("adverse-events/"), "[" * 100_000, content_type="application/json"),
+        400,
+        "parse_error",
+    ),
+    "a name twice": (
+        lambda c: c.post(url("adverse-events/"), '{"grade": 1, "grade": 2}', content_type="application/json"),
+        400,
+        "parse_error",
+    ),
     "no object": (lambda c: c.post(url("responses/"), "[]", content_type="application/json"), 400, "invalid_entries"),
     "other media": (lambda c: c.post(url("responses/"), "x", content_type="image/png"), 415, "unsupported_media_type"),
     "other format": (lambda c: c.get(url("visits/"), {"format": "xml"}), 404, "not_found"),
