@@ -18,7 +18,7 @@ def boundary(decision: Result) -> Figure:
     """The efficacy bound over information, and where the looks so far came out."""
     path, to_come = decision["path"], decision["bounds_to_come"]
     bounds = [(each["fraction"], each["bound"]) for each in (*path, *to_come) if each["bound"] is not None]
-    with canvas(height=3.0) as (axes, drawing):
+    with canvas(height=3.4) as (axes, drawing):
         zero_line(axes)
         planned = [(each["fraction"], each["bound"]) for each in decision["planned_bounds"]]
         heights = [height for _, height in (*bounds, *planned)] + [each["z"] for each in path]

@@ -220,3 +220,13 @@ def test_hostile_data_give_pages_with_words_instead_of_numbers(tmp_path, case):
 def test_a_result_that_is_neither_is_refused():
     with pytest.raises(ValueError, match="A result is open, closed, masked or failed; this one is 'half'"):
         render({"kind": "half"})
+
+
+def test_a_look_that_could_not_be_computed_has_one_page_with_the_reason_and_no_contents(tmp_path):
+    about = {"study": "KALM", "look": 1, "cut": "KALM-cut-1", "cut_taken_at": "2026-11-24T08:00:00+00:00"}
+    about |= {"plan_version": "1.0", "code_version": "0.1.0", "cut_manifest_sha256": "1" * 64, "plan_sha256": "0" * 64}
+    page, pdf = render({"kind": "failed", "about": about, "why": "A value of the primary endpoint is no number."})
+    [text] = pages_of(pdf, tmp_path)
+    for whole in (page, text):
+        assert "A value of the primary endpoint is no number." in whole
+        assert "Contents" not in whole
