@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from outcomes.instrument_versions import load_instruments
 from outcomes.interchange.answers_saved import mapping_in, saved_mapping
+from outcomes.interchange.records_mapping import AnsweredForm
 from outcomes.models import AnswersMapping, ImportedCell, ImportReport, PendingFile, PendingImport, Response, Score
 from studies.acting import acting
 from studies.models import Participant, Study, User
@@ -228,6 +229,12 @@ def at(name: str, query: str = "") -> str:
     return reverse(f"admin:{name}", args=["GAD"]) + query
 
 
+def forms_that_are_mapped() -> tuple[AnsweredForm, ...]:
+    answers = mapping_in(saved_mapping(Study.objects.get(code="GAD"))).answers
+    assert answers is not None
+    return answers.forms
+
+
 def mapped(client: Client, **changes: str) -> None:
     client.post(at("import_answers"), GENERAL)
     client.post(at("import_answers_form", "?form=Form.gad&instrument=gad7"), ITEMS | changes)
@@ -296,10 +303,10 @@ def test_a_mapping_that_cannot_be_so_is_refused_beside_its_field(gad: tuple[Clie
     assert "gad_1 is item 1 already; a field is one item." in twice.content.decode()
     assert "No field is chosen yet" in manager.post(form, {}).content.decode()
     assert "A code here is a number: 1 = 0." in manager.post(form, ITEMS | {"codes": "1 = x"}).content.decode()
-    assert mapping_in(saved_mapping(Study.objects.get(code="GAD"))).answers.forms == ()
+    assert forms_that_are_mapped() == ()
     mapped(manager)
     manager.post(form, {"forget": "1"})
-    assert mapping_in(saved_mapping(Study.objects.get(code="GAD"))).answers.forms == ()
+    assert forms_that_are_mapped() == ()
 
 
 def test_answers_are_for_who_manages_the_data_of_both_studies(gad: tuple[Client, Participant]):

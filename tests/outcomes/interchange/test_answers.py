@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from outcomes.imports.refusals import ImportRefused, SourceChanged
 from outcomes.interchange.answers import take_answers
-from outcomes.interchange.answers_planning import plan_answers
+from outcomes.interchange.answers_planning import AnswersPlan, plan_answers
 from outcomes.interchange.answers_reading import moment_of
 from outcomes.interchange.document import Document
 from outcomes.interchange.reading import Brought, read
@@ -68,7 +69,9 @@ def mapping(text: str = MAPPING) -> RecordsMapping:
     return load_mapping(text, name="mapping.yaml")
 
 
-def taken(user: User, *rows: str, changed: str = "refuse", reason: str = ""):
+def taken(
+    user: User, *rows: str, changed: Literal["refuse", "correct", "leave"] = "refuse", reason: str = ""
+) -> AnswersPlan:
     return take_answers(user, document=read(files(*rows)), mapping=mapping(), changed=changed, reason=reason)
 
 
