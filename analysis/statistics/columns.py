@@ -53,7 +53,7 @@ def column_names(argument: str, columns: Sequence[str] | None) -> tuple[str, ...
 
 
 def numbers(values: pd.Series, argument: str) -> FloatArray:
-    """A column as floats, missing as nan. Raises ValueError for text and for infinite values."""
+    """A column as floats, missing as nan, yes and no as 1 and 0. Raises ValueError for text and infinite values."""
     if not pd.api.types.is_numeric_dtype(values):
         raise ValueError(f"{argument} is column {values.name!r} of type {values.dtype}; numbers are needed.")
     found = values.to_numpy(dtype=float, na_value=np.nan)
@@ -63,10 +63,18 @@ def numbers(values: pd.Series, argument: str) -> FloatArray:
 
 
 def levels(values: pd.Series) -> list[Any]:
-    """The levels that occur: in the order of an ordered categorical, else sorted."""
+    """The levels that occur: in the order of an ordered categorical, else sorted.
+
+    Raises ValueError for levels of different kinds, which have no order.
+    """
     if isinstance(values.dtype, pd.CategoricalDtype) and values.dtype.ordered:
         return [level for level in values.cat.categories.tolist() if (values == level).any()]
-    return sorted(values.dropna().unique().tolist())
+    found = values.dropna().unique().tolist()
+    try:
+        return sorted(found)
+    except TypeError:
+        kinds = sorted({type(level).__name__ for level in found})
+        raise ValueError(f"Column {values.name!r} holds values of different kinds, {kinds}; one is allowed.") from None
 
 
 def codes(values: pd.Series, known: Sequence[Any]) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError
 
 from analysis.statistics.arguments import at_least, require_generator, require_level
-from analysis.statistics.columns import arm_levels, complete_rows, covariate, require_full_rank
+from analysis.statistics.columns import arm_levels, complete_rows, covariate, numbers, require_full_rank
 from analysis.statistics.dissociation.joint import JointModel
 from analysis.statistics.estimate import Estimate
 from analysis.statistics.mediation.intervals import Interval, from_draws
@@ -162,6 +162,10 @@ def _differences(
     rows = complete_rows(frame, "improvement", keys, ["baseline", "strata"])
     if rows.duplicated(["subject", "dimension", "day"]).any():
         raise ValueError("subject, dimension and day occur twice; one row each is allowed.")
+    for name in ("arm", "strata"):
+        if (rows.groupby("subject", observed=True)[name].nunique() > 1).any():
+            raise ValueError(f"{name} changes within a subject; one for each subject is allowed.")
+    rows = rows.assign(baseline=numbers(rows["baseline"], "baseline"))
     rows = rows[rows["day"].isin(days) & rows["dimension"].isin(dimensions)]
     wide = rows.pivot(index=["subject", "arm", "strata"], columns=["dimension", "day"], values="improvement")
     asked = [(dimension, day) for day in days for dimension in dimensions]

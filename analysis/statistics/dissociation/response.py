@@ -82,13 +82,20 @@ def paired_difference(
         raise ValueError(
             "days is missing in some rows; a participant without visits has 0, as `time_in_response` says."
         )
-    wide = times.pivot(index=["subject", "arm"], columns="dimension", values="days").reset_index()
+    known = times.assign(days=numbers(times["days"], "days"))
+    wide = known.pivot(index=["subject", "arm"], columns="dimension", values="days").reset_index()
     if rng is not None:
         require_generator(rng)
         at_least("draws", draws, 100)
     held = levels(times["dimension"])
     if first not in held or second not in held:
         raise ValueError(f"first is {first!r} and second {second!r}; the dimensions of times are {held}.")
+    if wide[[first, second]].isna().any(axis=None):
+        alone = wide.loc[wide[[first, second]].isna().any(axis=1), "subject"].iloc[0]
+        raise ValueError(
+            f"subject {str(alone)!r} has no days on {first!r} or {second!r}, or more than one arm; both dimensions and "
+            "one arm are needed of each, as `time_in_response` gives them."
+        )
     arms = levels(wide["arm"])
     if len(arms) != 2 or reference not in arms:
         raise ValueError(f"arm holds {arms}; two arms are compared, one of them the reference {reference!r}.")

@@ -330,6 +330,7 @@ def test_days_in_response_of_what_makes_no_sense_are_refused(change, options, me
         (lambda t: t, {"reference": "PLC"}, "reference 'PLC'"),
         (lambda t: t, {"rng": np.random.default_rng(1), "draws": 5}, "draws is 5"),
         (lambda t: t[t["subject"] < 3], {}, "two participants"),
+        (lambda t: t.iloc[1:], {}, r"has no days on 'S' or 'Q', or more than one arm"),
     ],
 )
 def test_paired_differences_without_pairs_are_refused(change, options, message):

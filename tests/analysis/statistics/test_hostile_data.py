@@ -143,8 +143,12 @@ def hostile(frame: Frame, columns: tuple[str, str, str | None, str | None]) -> d
         "nothing known": frame.assign(**{response: nan}),
         "no table": None,
         "lacking column": frame.drop(columns=arm),
+        "numbers as text": frame.assign(**{response: frame[response].astype(str)}),
     }
+    if "subject" in frame and arm == "arm" and (visit or "days" in frame):
+        found["subject not known"] = frame.assign(subject=frame["subject"].where(np.arange(len(frame)) > 0))
     if visit:
+        found["visit not known"] = frame.assign(**{visit: frame[visit].where(np.arange(len(frame)) > 0)})
         last = frame[visit].max()
         found["all missing at a visit"] = frame.assign(**{response: frame[response].where(frame[visit] != last)})
         found["duplicate visit"] = pd.concat([frame, frame.head(1)])
@@ -153,6 +157,7 @@ def hostile(frame: Frame, columns: tuple[str, str, str | None, str | None]) -> d
         found["infinite covariate"] = put(frame, covariate, inf)
         found["collinear covariate"] = frame.assign(**{covariate: (frame[arm] == frame[arm].iloc[0]) * 2.0})
     if arm != "t":
+        found["arms of two kinds"] = frame.assign(**{arm: [1, *frame[arm].iloc[1:]]})
         found["arm not known"] = frame.assign(**{arm: frame[arm].where(np.arange(len(frame)) > 0)})
     return found
 
