@@ -130,6 +130,9 @@ def _kept(marks: Revealing, kind: str) -> frozenset[str] | None:
     if kind == "response" and (marks.tells("score") or marks.columns("score")):
         # A changed score is told by the response that it belongs to, as "score" and its name.
         fields |= {"score", "scoring"}
+    if kind == "qstsession" and (marks.tells("qstvalue") or marks.columns("qstvalue")):
+        # So is a changed QST value, by its session.
+        fields |= {"value", "reference", "rules"}
     return None if fields & _VALUES.get(kind, frozenset()) else fields
 
 

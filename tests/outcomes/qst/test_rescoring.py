@@ -17,6 +17,7 @@ from outcomes.qst_sessions import save_session
 from studies import history
 from studies.acting import Program, acting
 from studies.models import AuditEvent
+from studies.protocol.arm_revealing import Revealing
 from tests import factories
 from tests.outcomes.qst.sessions import session_entry
 
@@ -70,7 +71,10 @@ def test_a_corrected_reference_is_found_and_values_follow_by_command_with_old_an
     assert (event.old["value test CDT z"], event.new["value test CDT z"]) == (before.z, after.z)
     assert before.reference_sha256[:12] in event.old["reference"]
     [words] = history.in_words(coordinator, session.participant, [event])
-    assert "value test CDT z" in {line.field for line in words.lines}
+    assert {line.field: line.became for line in words.lines}["value test CDT z"] == str(after.z)
+    marks = Revealing(records=frozenset({"qstvalue"}))
+    [kept] = history.in_words(coordinator, session.participant, [event], revealing=marks)
+    assert {line.became for line in kept.lines} == {history.HIDDEN}
     call_command("rescore", check=True)
     assert "stored QST values equal their recomputation" in capsys.readouterr().out
     assert rescore_qst(Program("rescore")) == []
