@@ -81,7 +81,7 @@ def test_a_result_names_its_cut_plan_and_code_but_no_key_of_this_database(look: 
     assert about["code_version"].startswith("0.1.0+")
     assert set(about) == {
         "study", "look", "planned", "unplanned_reason", "cut", "cut_taken_at", "cut_manifest_sha256",
-        "plan_version", "plan_sha256", "plan", "code_version",
+        "plan_version", "plan_sha256", "plan", "code_version", "datasets",
     }  # fmt: skip
     assert about["plan"]["signature"]["name"] == "Stella"
     assert about["plan"]["sha256"] == look.plan.sha256
