@@ -70,16 +70,20 @@ PAGES = {
     "alert": Page("/admin/alerts/{alert}/", 12, "investigator"),
     "data": Page("/admin/data/", 11, "data_manager"),
     "imports": Page("/admin/imports/", 9, "data_manager"),
-    "reports": Page("/admin/reports/", 12, "data_manager"),
+    "reports": Page("/admin/reports/", 14, "data_manager"),
     "study": Page("/admin/study/", 10),
     "study_course": Page("/admin/study/KALM/course/", 12),
     "protocol": Page("/admin/study/KALM/protocol/1.0/", 6),
+    "analysis_plans": Page("/admin/study/KALM/plan/", 8),
+    "analysis_plan_new": Page("/admin/study/KALM/plan/new/", 12, "statistician"),
     "api": Page("/admin/study/api/", 5),
     "people": Page("/admin/people/", 12, "administrator"),
 }
 # Pages that only take what is posted, or that need a look (tests/trialsite/test_desk_analysis.py) or a simulated design
 # (test_desk_design.py) to show anything.
 NOT_HERE = {
+    "analysis_plan",
+    "analysis_plan_text",
     "design",
     "design_simulation",
     "own_form",

@@ -66,7 +66,7 @@ def plan(request: HttpRequest, code: str, version: str) -> HttpResponse:
             show_on(form, error)
         else:
             say(request, f"Plan {version} is signed. Looks are taken under it from now on.")
-            return redirect("admin:plan", code, version)
+            return redirect("admin:analysis_plan", code, version)
     return page(
         request,
         "plan.html",
@@ -86,7 +86,7 @@ def new_plan(request: HttpRequest, code: str) -> HttpResponse:
     study = _study(request, code)
     require(may_freeze_plan(user_of(request), study), f"write the analysis plan of {study}")
     if drafts.discarded(request, _key(study)):
-        return redirect("admin:plan_new", code)
+        return redirect("admin:analysis_plan_new", code)
     protocol, draft = study.protocol_versions.latest("pk"), drafts.find(user_of(request), _key(study))
     form = PlanForm(study, request, initial=_initial(study, protocol, draft))
     checked = None
@@ -97,7 +97,7 @@ def new_plan(request: HttpRequest, code: str) -> HttpResponse:
         if "freeze" in request.POST and checked.may_be_frozen and (frozen := _freeze(request, protocol, form)):
             drafts.forget(user_of(request), _key(study))
             say(request, f"Plan {frozen.version} is frozen. A statistician signs it before looks are taken under it.")
-            return redirect("admin:plan", code, frozen.version)
+            return redirect("admin:analysis_plan", code, frozen.version)
     return page(
         request,
         "plan_new.html",
@@ -306,8 +306,8 @@ def _study(request: HttpRequest, code: str) -> Study:
 
 
 urls: list[tuple[str, View, str]] = [
-    ("study/<slug:code>/plan/", plans, "plans"),
-    ("study/<slug:code>/plan/new/", new_plan, "plan_new"),
-    ("study/<slug:code>/plan/<str:version>/", plan, "plan"),
-    ("study/<slug:code>/plan/<str:version>/plan.yaml", plan_text, "plan_text"),
+    ("study/<slug:code>/plan/", plans, "analysis_plans"),
+    ("study/<slug:code>/plan/new/", new_plan, "analysis_plan_new"),
+    ("study/<slug:code>/plan/<str:version>/", plan, "analysis_plan"),
+    ("study/<slug:code>/plan/<str:version>/plan.yaml", plan_text, "analysis_plan_text"),
 ]
