@@ -111,7 +111,9 @@ def estimand_blocks(result: Result) -> list[Block]:
         unit = unit_of(result, each["analysis"])
         answer = _in_unit(each, unit) if each["estimable"] else ("–", "not estimable")
         analysis = names.get(each["analysis"], words(each["analysis"]).lower())
-        rows.append(row(Cell(each["label"] or words(each["id"]), each["variable"]), handled, analysis, *answer, unit))
+        rows.append(
+            row(Cell(each["label"] or words(each["id"]), each["variable"]), handled or "none", analysis, *answer, unit)
+        )
     head = ("Estimand", "Intercurrent events", "Analysis", "Estimate", "95 % interval", "Unit")
     why = [
         why_not(each, f"Estimand \u201c{each['label'] or words(each['id'])}\u201d")
@@ -154,7 +156,7 @@ def sensitivity_blocks(analyses: Sequence[Result]) -> list[Block]:
 def subgroup_blocks(found: Result) -> list[Block]:
     """The primary effect in every level of the plan's factors; nothing where the plan names none."""
     if not found["estimable"]:
-        return [] if "does not" in found["why"] else [why_not(found, "Subgroups")]
+        return [] if "factors" not in found and "model" not in found else [why_not(found, "Subgroups")]
     levels = [level for factor in found["factors"] for level in factor["levels"]]
     if not any(each["estimable"] for each in (found["overall"], *levels)):
         return [Paragraph(f"Subgroups: not estimable. {found['overall']['why']}", "missing")]

@@ -120,7 +120,11 @@ def _fitted(model: Result, result: Result) -> str:
 def factor_names(result: Result) -> dict[str, str]:
     """What covariates are called by people."""
     rows = result["baseline"]["rows"]
-    return {"baseline": "baseline value", **{r["factor"]: r["label"].lower() for r in rows if r.get("factor")}}
+    return {
+        "baseline": "baseline value",
+        "age_years": "age",
+        **{r["factor"]: r["label"].lower() for r in rows if r.get("factor")},
+    }
 
 
 def _effect_sizes(sizes: Sequence[Result]) -> list[Block]:
@@ -173,9 +177,9 @@ def _difference(contrast: Result) -> tuple[str, str, str, str]:
 
 
 def loss_blocks(loss: Result, labels: list[str]) -> list[Block]:
-    """Kaplan-Meier of the early responders; descriptive."""
+    """The section with Kaplan-Meier curves of the early responders, descriptive; nothing where the plan has none."""
     if not loss["estimable"]:
-        return [why_not(loss, "Time to loss of response")]
+        return [Heading("Loss of response"), why_not(loss, "Time to loss of response")] if "end_day" in loss else []
     rows = [
         row(each["code"], str(each["responders"]), str(each["events"]), _median(loss["medians"].get(each["code"])))
         for each in loss["groups"]
@@ -185,7 +189,8 @@ def loss_blocks(loss: Result, labels: list[str]) -> list[Block]:
     if logrank["estimable"]:
         note += f" Log-rank chi-square {number(logrank['chi_square'])}, p {p_value(logrank['p'])}."
     head = ("Arm", "Early responders", "Lost response", "Median days (95 % interval)")
-    return [table("Loss of response", head, rows, note=note), figures_by_arm.response_kept(loss, labels)]
+    found: list[Block] = [table("Loss of response", head, rows, note=note), figures_by_arm.response_kept(loss, labels)]
+    return [Heading("Loss of response"), *found]
 
 
 def _median(found: Result | None) -> str:

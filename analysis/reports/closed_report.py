@@ -115,7 +115,6 @@ def _efficacy(result: Result, labels: Mapping[str, str]) -> list[Block]:
         *secondary_blocks(result, labels),
         Heading("Responders"),
         *responder_blocks(result["responders"]),
-        Heading("Loss of response"),
         *loss_blocks(result["loss_of_response"], list(labels)),
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -30,26 +31,19 @@ def responder_curve(responders: Result) -> Figure | None:
     if not any(group["n"] for group in groups):
         return None
     percents = [each["percent"] for each in curve]
-    widest = max(curve[1:-1], key=_spread, default=curve[0])
-    highest = max(cell["percent"] or 0.0 for cell in widest["cells"])
+    widest = max(curve[1:-1], key=_least_gap, default=curve[0])
     with canvas(height=2.4) as (axes, drawing):
         for index, group in enumerate(groups):
             if not group["n"]:
                 continue
             style = arm_style(index)
             axes.plot(percents, [each["cells"][index]["percent"] for each in curve], markevery=2, **style)
-            # Where the curves are furthest apart, the upper one is named above, the others below.
+        # Named where they are furthest apart: the upper one above it, the others below theirs.
+        order = sorted(range(len(groups)), key=lambda index: -(widest["cells"][index]["percent"] or 0.0))
+        for place, index in enumerate(each for each in order if groups[each]["n"]):
+            dx, dy = (-7 * len(groups[index]["code"]), -9) if place else (4, 8)
             height = widest["cells"][index]["percent"]
-            above = height == highest
-            label_at(
-                axes,
-                widest["percent"],
-                height,
-                group["code"],
-                style["color"],
-                dx=4 if above else -22,
-                dy=8 if above else -9,
-            )
+            label_at(axes, widest["percent"], height, groups[index]["code"], arm_style(index)["color"], dx=dx, dy=dy)
         for percent in (30, 50):
             reference_line(axes, percent, f"{percent} %", vertical=True)
         axes.set_ylim(0, 102)
@@ -151,3 +145,9 @@ def harms(safety: Result) -> Figure | None:
 def _spread(line: Result) -> float:
     shares = [cell["percent"] or 0.0 for cell in line["cells"]]
     return float(max(shares) - min(shares))
+
+
+def _least_gap(line: Result) -> float:
+    """How far the two closest arms are from each other."""
+    shares = sorted(cell["percent"] or 0.0 for cell in line["cells"])
+    return min((upper - lower for lower, upper in pairwise(shares)), default=0.0)

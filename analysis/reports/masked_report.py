@@ -51,7 +51,6 @@ def masked_report(result: Result) -> Report:
             *secondary_blocks(result, labels),
             Heading("Responders"),
             *responder_blocks(result["responders"]),
-            Heading("Loss of response"),
             *loss_blocks(result["loss_of_response"], list(labels)),
             Heading("All endpoints by arm and time"),
             *endpoint_tables(result["descriptives"], labels),
