@@ -108,6 +108,40 @@ def test_limits_that_do_not_exist_bound_nothing(kind, lower, upper, median):
     assert isnan(at_once.lower)
 
 
+# R 4.2.2, survival 3.5-3: m <- coxph(Surv(time, event) ~ arm + x + strata(site), ties = ti), its coefficients, their
+# errors and log-likelihood, and cox.zph(m, transform = "km")$table; three arms, strata, and ties in every stratum.
+@pytest.mark.parametrize(
+    ("ties", "effects", "errors", "likelihood", "tests"),
+    [
+        (
+            "efron",
+            [0.448870495, 0.511828802, 0.446631146],
+            [0.549462074, 0.80456157, 0.209562126],
+            -37.6520685,
+            [[0.491632481, 2, 0.782065924], [0.31678953, 1, 0.573543438], [0.767007697, 3, 0.85734097]],
+        ),
+        (
+            "breslow",
+            [0.44395874, 0.462025699, 0.431558802],
+            [0.548452339, 0.798648321, 0.208411161],
+            -38.930744,
+            [[0.46133948, 2, 0.79400165], [0.28014745, 1, 0.596604589], [0.693477344, 3, 0.874737061]],
+        ),
+    ],
+)
+def test_strata_ties_and_three_arms_agree_with_r(ties, effects, errors, likelihood, tests):
+    i = np.arange(30)
+    frame = pd.DataFrame({"time": i * 7 % 11 + 1, "event": i * 5 % 4 > 0, "site": i // 3 % 2, "x": i * 13 % 17 / 4})
+    frame["arm"] = np.array(list("abc"))[i * i % 3 + (i % 5 == 0)]
+    found = survival.cox(frame, time="time", event="event", covariates=["arm", "x"], strata=["site"], ties=ties)
+    np.testing.assert_allclose(found.coefficients[["log_hazard", "se"]].T, [effects, errors], rtol=1e-8)
+    assert found.log_likelihood == pytest.approx(likelihood, rel=1e-8)
+    np.testing.assert_allclose(found.proportional_hazards[["chi_square", "df", "p"]], tests, rtol=1e-7)
+    # survdiff(Surv(time, event) ~ arm + strata(site), rho = 1)$chisq
+    compared = survival.logrank(frame["time"], frame["event"], frame["arm"], strata=frame["site"], rho=1)
+    assert compared.chi_square == pytest.approx(0.798914737, rel=1e-8)
+
+
 def test_restricted_mean_by_hand():
     # Events at 1 and 3, one censored at 2: S = 1, then 2/3. To 2.5: 1 + 1.5 x 2/3, variance 1^2 / (3 x 2).
     found = survival.restricted_mean([1, 2, 3], [1, 0, 1], tau=2.5)
