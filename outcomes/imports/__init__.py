@@ -3,7 +3,7 @@
 | module | does |
 |---|---|
 | mapping, mapping_references | the schema of mapping files; what they contradict in protocol and instruments |
-| table, site_clock | a CSV file as rows of text, or everything that is wrong with it as a file; times on the clock of a site |
+| table, site_clock | a CSV file as rows of text, or all that is wrong with it; times on a site's clock |
 | checking | rows to participants, visits and answers, or every cell that is refused and why |
 | differences | what a file says otherwise than what is stored |
 | taking | the one transaction that stores it all, as `app` |
