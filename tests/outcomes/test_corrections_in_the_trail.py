@@ -8,7 +8,8 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from outcomes.models import QSTTrial, ResponseItem
-from outcomes.qst_sessions import SessionEntry, TrialEntry, correct_session, save_session
+from outcomes.qst_corrections import correct_session
+from outcomes.qst_sessions import SessionEntry, TrialEntry, save_session
 from outcomes.responses import ResponseEntry, correct_response, save_response
 from studies.acting import acting
 from studies.models import AuditEvent

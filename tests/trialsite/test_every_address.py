@@ -146,11 +146,11 @@ _MODELS = {
 
 def _model(pattern: str, callback: Any) -> type[Model]:
     if isinstance(getattr(callback, "model_admin", None), ModelAdmin):
-        return callback.model_admin.model  # type: ignore[no-any-return]
+        return callback.model_admin.model
     if hasattr(callback, "cls"):
         view = callback.cls
         serializer = view.serializer_class
-        return serializer.Meta.model  # type: ignore[no-any-return]
+        return serializer.Meta.model
     kind = next((kind for part, kind in _MODELS.items() if part in pattern), "")
     assert kind, f"whose key stands in {pattern}? Say so in _MODELS"
     return next(model for model in apps.get_models() if model._meta.model_name == kind)

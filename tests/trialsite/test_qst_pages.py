@@ -183,9 +183,18 @@ def test_computing_as_one_goes_shows_what_saving_would_store_and_stores_nothing(
 
 def test_a_correction_needs_a_reason_and_changes_circumstances_and_devices_too(busy: BusySite):
     cora = busy.as_("coordinator")
-    held = {"calibrated_on": date(2026, 1, 15), "calibration_due_on": date(2027, 1, 15)}
-    about = {"site": busy.site(), "kind": "thermode", "name": "TSA-II"}
-    wrong, right = (register_device(busy.people["coordinator"], serial=n, **about, **held) for n in ("5", "6"))
+    wrong, right = (
+        register_device(
+            busy.people["coordinator"],
+            site=busy.site(),
+            kind="thermode",
+            name="TSA-II",
+            serial=serial,
+            calibrated_on=date(2026, 1, 15),
+            calibration_due_on=date(2027, 1, 15),
+        )
+        for serial in ("5", "6")
+    )
     cora.post(page_of(busy), typed(**CHANGED, **{f"device.{wrong.pk}": "on"}))
     again = typed(room="C 3", **{"test.PPT.trial.1": "200", f"device.{right.pk}": "on"}, **CHANGED)
     refused = cora.post(page_of(busy), again)

@@ -25,6 +25,7 @@ from tests.validation.finding import Finding, near, reported
 DAYS = (1, 7, 28, 84)
 PARTICIPANTS = 168
 ASKED = "DOMAIN 6.5"
+ENOUGH_TRIALS = 2_000
 # Two arms in turn.
 ARMS: list[Any] = ["active", "control"] * (PARTICIPANTS // 2)
 OUTCOMES = {"S": "nrs", "Q": "qst_composite"}
@@ -32,37 +33,37 @@ OUTCOMES = {"S": "nrs", "Q": "qst_composite"}
 
 def recovery() -> list[Finding]:
     """The default scenario: level and change contrasts."""
-    return contrasts("default", replicates=500, seed=1_000_000, days=DAYS)
+    return contrasts("default", replicates=2_000, seed=1_000_000, days=DAYS)
 
 
 def reversal() -> list[Finding]:
     """The scenario in which sensory testing outlasts pain: the contrast has the other sign."""
-    return contrasts("mirror", replicates=100, seed=2_000_000, days=(28,))
+    return contrasts("mirror", replicates=500, seed=2_000_000, days=(28,))
 
 
 def null_contrast() -> list[Finding]:
     """Both dimensions improve alike: type-I error of the contrast, by the model and by flipping signs."""
-    return rejections("null_dissociation", replicates=500, seed=3_000_000)
+    return rejections("null_dissociation", replicates=2_000, seed=3_000_000)
 
 
 def null_effect() -> list[Finding]:
     """No effect at all: type-I error of the effect on pain itself."""
-    return rejections("null_global", replicates=500, seed=4_000_000)
+    return rejections("null_global", replicates=2_000, seed=4_000_000)
 
 
 def bootstrap_interval() -> list[Finding]:
-    """Coverage of the participants' bootstrap for C(28), 400 draws as DOMAIN 5.2 has it, in 100 trials."""
-    return bootstrap_coverage(replicates=100, draws=400, seed=5_000_000)
+    """Coverage of the participants' bootstrap for C(28), 400 draws in 200 trials, as DOMAIN 5.2 asks."""
+    return bootstrap_coverage(replicates=200, draws=400, seed=5_000_000)
 
 
 def days_in_response() -> list[Finding]:
     """Time in response, and how its difference between dimensions differs between arms."""
-    return times_in_response(replicates=300, seed=6_000_000)
+    return times_in_response(replicates=1_000, seed=6_000_000)
 
 
 def half_lives() -> list[Finding]:
     """The ratio of half-lives."""
-    return half_life_ratios(replicates=60, draws=400, seed=7_000_000)
+    return half_life_ratios(replicates=200, draws=400, seed=7_000_000)
 
 
 SIMULATIONS = (
@@ -163,13 +164,15 @@ def judged(name: str, found: Sequence[Estimate], truth: float | Sequence[float])
             monte_carlo_error=sqrt(0.95 * 0.05 / count),
             target=0.95,
         ),
-        reported(
-            f"{title}: empirical SE / mean model SE",
-            f"{ASKED}: .95 to 1.05",
-            estimate=spread / float(errors.mean()),
-            monte_carlo_error=1 / sqrt(2 * count),
-        ),
+        _calibrated(title, spread / float(errors.mean()), count),
     ]
+
+
+def _calibrated(title: str, ratio: float, count: int) -> Finding:
+    """Fewer trials than DOMAIN 6.5 has cannot tell .95 from 1.05: then the ratio is shown only."""
+    figure: dict[str, Any] = {"estimate": ratio, "monte_carlo_error": 1 / sqrt(2 * count)}
+    name, asked = f"{title}: empirical SE / mean model SE", f"{ASKED}: .95 to 1.05"
+    return near(name, asked, target=1.0, **figure) if count >= ENOUGH_TRIALS else reported(name, asked, **figure)
 
 
 def rate(name: str, rejected: Sequence[bool], target: float = 0.05) -> Finding:

@@ -23,17 +23,17 @@ ASKED = "DOMAIN 6.5"
 
 def product_paths() -> list[Finding]:
     """Parallel paths by the delta method."""
-    return paths(replicates=600, seed=11_000_000)
+    return paths(replicates=2_000, seed=11_000_000)
 
 
 def bootstrap_paths() -> list[Finding]:
     """Parallel paths by the BCa bootstrap, 1,000 draws."""
-    return paths(replicates=600, seed=12_000_000, method="bootstrap", draws=1000)
+    return paths(replicates=2_000, seed=12_000_000, method="bootstrap", draws=1000)
 
 
 def posterior_paths() -> list[Finding]:
     """Parallel paths by the distribution of the product, 4,000 draws."""
-    return paths(replicates=600, seed=11_000_000, method="quasi_bayes", draws=4000)
+    return paths(replicates=2_000, seed=11_000_000, method="quasi_bayes", draws=4000)
 
 
 def interventional_effects() -> list[Finding]:
