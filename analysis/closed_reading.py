@@ -161,7 +161,8 @@ def _will_be_masked(study: Study) -> bool:
     for plan in Plan.objects.filter(study=study) if registered else ():
         if sha256_of(plan.source.encode()) == registered:
             return bool(orjson.loads(plan.source).get("dsmb_arms") == "masked")
-    return study.protocol_versions.latest("pk").definition.analysis.dsmb_arms == "masked"
+    newest = study.protocol_versions.order_by("pk").last()
+    return newest is not None and newest.definition.analysis.dsmb_arms == "masked"
 
 
 def _require_reader(account: ClosedAccount, study: Study) -> None:

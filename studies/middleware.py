@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.core.exceptions import BadRequest
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 
 from studies.acting import acting, nobody
 
@@ -19,8 +19,17 @@ class PlainTextMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         asked, typed = request.META.get("QUERY_STRING", ""), _typed(request)
         if "\0" in request.path or "%00" in asked or "\0" in asked or b"%00" in typed or b"\0" in typed:
+            if request.path.startswith("/api/"):
+                return _no_text()
             raise BadRequest("A NUL is no text.")
         return self.get_response(request)
+
+
+def _no_text() -> JsonResponse:
+    """As the API tells every refusal; its views have not been asked yet."""
+    problem = {"type": "urn:trialsite:invalid_entries", "title": "Invalid entries", "status": 400}
+    said = {"detail": "A text holds a NUL character (%00), which no text may. Take it out."}
+    return JsonResponse(problem | said, status=400, content_type="application/problem+json")
 
 
 def _typed(request: HttpRequest) -> bytes:

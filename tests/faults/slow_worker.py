@@ -7,16 +7,18 @@ SLOW_WORKER_MARKS shows who has begun.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
 
 from trialsite.celery import app
+
+app.loader.import_default_modules()
+
+from analysis import interim, reports  # noqa: E402 - they need the models
 
 __all__ = ["app"]
 _MARKS = Path(os.environ["SLOW_WORKER_MARKS"])
@@ -30,6 +32,7 @@ def _closed_result(
     earlier: list[Any],
     *,
     look: int,
+    levels: object,
 ) -> dict[str, Any]:
     first = not any(_MARKS.iterdir())
     (_MARKS / str(os.getpid())).touch()
@@ -40,7 +43,5 @@ def _closed_result(
 
 
 # In place of the statistics, which want more than a few participants.
-_interim, _reports = ModuleType("analysis.interim"), ModuleType("analysis.reports")
-vars(_interim).update(closed_result=_closed_result)
-vars(_reports).update(render=lambda result: (f"<p>{sorted(result)}</p>", b"%PDF"))
-sys.modules |= {module.__name__: module for module in (_interim, _reports)}
+vars(interim).update(closed_result=_closed_result)
+vars(reports).update(render=lambda result: (f"<p>{sorted(result)}</p>", b"%PDF"))

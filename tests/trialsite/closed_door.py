@@ -21,6 +21,7 @@ PASSWORD = "seven quiet lighthouses"
 # What makes a process the closed door, taken from the settings themselves so that a test cannot drift away.
 TAKEN_OVER = (
     "AUTHENTICATION_BACKENDS",
+    "CSRF_FAILURE_VIEW",
     "CSRF_COOKIE_NAME",
     "DOOR",
     "FILE_UPLOAD_HANDLERS",

@@ -260,7 +260,8 @@ def test_no_path_climbs_out_of_a_cut(closed_door: ClosedDoor, look: Look, unblin
     for path in CLIMBING:
         for address in (f"/api/v1/cuts/{path}/", f"/api/v1/cuts/{path.replace('/', '/files/', 1)}/"):
             answer = closed_door.get(address.format(cut=unblinded_cut), headers=token)
-            assert answer.status_code == 404, address
+            # A NUL is refused before anything looks at the address.
+            assert answer.status_code == (400 if "%00" in path else 404), address
     assert closed_door.trail() == []
 
 

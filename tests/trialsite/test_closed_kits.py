@@ -143,7 +143,7 @@ def test_a_protocol_text_edited_at_the_open_side_prepares_no_kit_and_reads_no_ar
         (stronger, 422, "was changed at the open side"),
         (approved, 200, allocations[0].kit_number),
     ):
-        with acting(PERSON, "edited"), transaction.atomic():
+        with django_as("owner"), acting(PERSON, "edited"), transaction.atomic():
             study.protocol_versions.update(source=text)
         answer = closed_door.post("/kits/", given)
         assert (answer.status_code, said in answer.content.decode()) == (status, True)
