@@ -20,7 +20,7 @@ from analysis.cuts.folders import blinded_folder, new_folder, restricted_folder,
 from analysis.cuts.manifest import CutDoesNotVerify, file_entry, read_manifest, verify_folder, write_manifest
 from analysis.cuts.snapshot import counted_in_file
 from analysis.models import DataCut
-from outcomes.concentrations import StoredSample, read_samples
+from outcomes.concentrations.reading import StoredSample, read_samples
 from studies.acting import Actor
 from studies.closed_side import read_arms
 

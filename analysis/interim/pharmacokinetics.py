@@ -18,7 +18,7 @@ from analysis.interim.exposure_response import exposure_response
 from analysis.interim.groups import Groups
 from analysis.interim.numbers import estimated, not_estimable, summary
 from analysis.statistics.pharmacokinetics import noncompartmental
-from outcomes.concentrations import ANALYTES, UNIT
+from outcomes.concentrations.analytes import ANALYTES, UNIT
 
 PARENT = "ketamine"
 # What is summarised of the exposures, with its unit.

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from analysis.simulation.parameters import Parameters, load_parameters
 from analysis.simulation.pharmacokinetics import sample_levels
 from analysis.simulation.records import PkSample, RateSegment
-from outcomes.concentrations import UNIT, Columns
+from outcomes.concentrations.analytes import UNIT
+from outcomes.concentrations.columns import Columns
 from studies.acting import Program
 from studies.closed_side import read_arms
 from studies.models import Infusion, Participant, Study

@@ -11,18 +11,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import isfinite
 
+from outcomes.concentrations.analytes import ANALYTES, UNIT
 from outcomes.concentrations.columns import Columns
 from outcomes.imports.mapping import FileFormat
 from outcomes.imports.refusals import ImportRefused, Refusal
 from outcomes.imports.table import Row, Table, missing_columns, read_table
 
-UNIT = "ng/mL"
-ANALYTES = {
-    "ketamine": "Ketamine",
-    "norketamine": "Norketamine",
-    "dehydronorketamine": "Dehydronorketamine",
-    "hydroxynorketamine": "(2R,6R;2S,6S)-Hydroxynorketamine",
-}
 LARGEST = 2_000_000
 _OTHER_NAMES = {
     "ket": "ketamine",

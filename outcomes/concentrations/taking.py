@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from django.db import connection
 from django.utils import timezone
 
+from outcomes.concentrations.analytes import UNIT
 from outcomes.concentrations.columns import Columns
 from outcomes.concentrations.reading import LaboratoryFile, StoredSample, laboratory_files, read_samples
-from outcomes.concentrations.rows import UNIT, Sample, read_rows
+from outcomes.concentrations.rows import Sample, read_rows
 from outcomes.imports.refusals import ImportRefused, Refusal
 from studies import closed_door
 from studies.acting import verb

@@ -19,7 +19,7 @@ from analysis.interim import masked_result
 from analysis.interim.groups import as_treated
 from analysis.interim.pharmacokinetics import pharmacokinetics
 from analysis.statistics.pharmacokinetics import noncompartmental
-from outcomes.concentrations import take_file
+from outcomes.concentrations.taking import take_file
 from studies.acting import Program
 from studies.closed_door import create_account
 from tests.analysis.drug_levels import levels_of_trial

@@ -21,7 +21,7 @@ from analysis.canonical import sha256_of_file
 from analysis.looks import order_look
 from analysis.models import Job, Look
 from outcomes import instrument_versions
-from outcomes.concentrations import take_file
+from outcomes.concentrations.taking import take_file
 from studies.acting import Program
 from studies.closed_door import create_account
 from studies.models import Allocation

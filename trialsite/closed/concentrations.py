@@ -7,8 +7,10 @@ from typing import Any
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 
-from outcomes.concentrations import Columns, Taken, laboratory_files, read_file, take_file
+from outcomes.concentrations.columns import Columns
+from outcomes.concentrations.reading import laboratory_files, read_file
 from outcomes.concentrations.rows import LARGEST
+from outcomes.concentrations.taking import Taken, take_file
 from outcomes.imports.refusals import ImportRefused
 from studies.closed_door import may_take_concentrations
 from studies.errors import InvalidEntry

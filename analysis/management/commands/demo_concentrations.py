@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from analysis.simulated_entry.drug_levels import laboratory_file
-from outcomes.concentrations import take_file
+from outcomes.concentrations.taking import take_file
 from studies.acting import Program
 from studies.errors import TrialError
 from studies.models import ClosedAccount, Installation, Study

@@ -6,7 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from outcomes.concentrations import Columns, Taken, take_file
+from outcomes.concentrations.columns import Columns
+from outcomes.concentrations.taking import Taken, take_file
 from studies.errors import TrialError
 from studies.models import ClosedAccount, Study
 

@@ -16,7 +16,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from outcomes.concentrations import Taken, laboratory_files, read_file, read_samples, take_file
+from outcomes.concentrations.reading import laboratory_files, read_file, read_samples
+from outcomes.concentrations.taking import Taken, take_file
 from outcomes.imports.refusals import ImportRefused
 from studies.acting import Program
 from studies.errors import InvalidEntry, NotAllowed
